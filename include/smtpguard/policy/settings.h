@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the operator decided (SPEC 3), as plain values: filled by daemon/config from the configuration
+ * file, or by hand in tests. 0 means "off" for every limit.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "smtpguard/base/address.h"
+#include "smtpguard/base/clock.h"
+#include "smtpguard/track/prefix_set.h"
+
+#define SERVICES_MAX 16
+#define SERVICE_NAME_MAX 24 /* with the final NUL; [a-z0-9_-]+ */
+#define SERVICE_PORTS_MAX 16
+#define GUARDED_PORTS_MAX 64 /* over all services */
+/* What `new` shows for a service whose limit is off. */
+#define NEW_WINDOW_DEFAULT (300 * USEC_PER_SEC)
+
+enum reverse_dns_use {
+	REVERSE_DNS_IGNORE,
+	REVERSE_DNS_EXEMPT, /* a verified source is only held to verified_concurrent */
+};
+
+struct service_settings {
+	char name[SERVICE_NAME_MAX];
+	uint16_t ports[SERVICE_PORTS_MAX];
+	unsigned n_ports;
+	uint32_t concurrent;	 /* more than this at once is over the limit */
+	uint32_t new_count;	 /* more handshakes than this in any new_window */
+	usec_t new_window;	 /* never 0 */
+	enum reverse_dns_use reverse_dns;
+	uint32_t verified_concurrent; /* REVERSE_DNS_EXEMPT: limit of verified sources */
+	bool observe;		      /* this service only, or because the whole program observes */
+};
+
+struct name_settings {
+	usec_t deadline; /* how long a decision waits for an answer */
+	usec_t min_ttl, max_ttl, negative_ttl, failure_ttl;
+	uint32_t cache; /* addresses remembered */
+	uint32_t max_in_flight;
+};
+
+struct guard_settings {
+	bool observe; /* the whole program; every service has observe set then */
+	struct service_settings services[SERVICES_MAX];
+	unsigned n_services;
+	uint8_t ipv4_prefix, ipv6_prefix; /* bits of the family's own length */
+	uint32_t max_sources, max_flows;
+	usec_t ban_duration;
+	uint32_t max_bans; /* per address family */
+	usec_t unban_grace;
+	struct name_settings names;
+	struct prefix_set *allowed; /* never banned; owned by whoever owns the settings */
+};
+
+/* The index of the service that guards a port, or -1. */
+int settings_service_of_port(const struct guard_settings *settings, uint16_t port);
+int settings_service_by_name(const struct guard_settings *settings, const char *name);
+/* All guarded ports, ascending, at most GUARDED_PORTS_MAX; only those of enforcing services if asked. */
+unsigned settings_ports(const struct guard_settings *settings, bool only_enforcing,
+			uint16_t ports[static GUARDED_PORTS_MAX]);
+/* The defaults of SPEC 3 with its two services; allowed is NULL. */
+void settings_defaults(struct guard_settings *ret_settings);

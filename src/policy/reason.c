@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "smtpguard/policy/reason.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "smtpguard/base/escape.h"
+#include "smtpguard/base/parse.h"
+
+#define OPERATOR_WORD "operator"
+
+static const char *const limit_names[LIMIT_KINDS] = {
+	[LIMIT_NONE] = "none",
+	[LIMIT_CONCURRENT] = "concurrent",
+	[LIMIT_NEW] = "new",
+	[LIMIT_VERIFIED_CONCURRENT] = "verified_concurrent",
+	[LIMIT_OPERATOR] = OPERATOR_WORD,
+};
+
+/* unknown has no words: either the service ignores names, or the ban does not rest on one */
+static const char *const ptr_words[PTR_STATES] = {
+	[PTR_STATE_VERIFIED] = "PTR verified",
+	[PTR_STATE_MISMATCH] = "PTR does not resolve back",
+	[PTR_STATE_NONE] = "no PTR",
+	[PTR_STATE_UNVERIFIABLE] = "PTR lookups fail",
+};
+
+const char *limit_kind_name(enum limit_kind kind)
+{
+	return (unsigned)kind < LIMIT_KINDS ? limit_names[kind] : "none";
+}
+
+const char *ptr_state_name(enum ptr_state state)
+{
+	static const char *const names[PTR_STATES] = {
+		[PTR_STATE_UNKNOWN] = "unknown",
+		[PTR_STATE_VERIFIED] = "verified",
+		[PTR_STATE_MISMATCH] = "mismatch",
+		[PTR_STATE_NONE] = "none",
+		[PTR_STATE_UNVERIFIABLE] = "unverifiable",
+	};
+
+	return (unsigned)state < PTR_STATES ? names[state] : "unknown";
+}
+
+const char *reason_format(const struct ban_reason *reason, char text[static REASON_COMMENT_MAX])
+{
+	char window[DURATION_TEXT_MAX + 1] = "";
+	const char *words = NULL;
+
+	if (reason->limit == LIMIT_OPERATOR) {
+		/* a comment has room for a little less than the reason it was given with */
+		snprintf(text, REASON_COMMENT_MAX, "%s%s%.*s", OPERATOR_WORD,
+			 reason->text[0] ? ": " : "",
+			 (int)(REASON_COMMENT_MAX - sizeof(OPERATOR_WORD ": ")), reason->text);
+		return text;
+	}
+	if (reason->limit == LIMIT_NONE) {
+		snprintf(text, REASON_COMMENT_MAX, "%s", reason->text);
+		return text;
+	}
+	if (reason->limit == LIMIT_NEW) {
+		window[0] = '/';
+		window_format(reason->window, window + 1);
+	}
+	if ((unsigned)reason->ptr_state < PTR_STATES)
+		words = ptr_words[reason->ptr_state];
+	snprintf(text, REASON_COMMENT_MAX, "%s %u>%u %s%s%s%s", reason->service, reason->observed,
+		 reason->allowed, limit_kind_name(reason->limit), window, words ? "; " : "",
+		 words ? words : "");
+	return text;
+}
+
+static int parse_limit(const char *word, struct ban_reason *reason)
+{
+	const char *slash = strchr(word, '/');
+	size_t length = slash ? (size_t)(slash - word) : strlen(word);
+
+	for (int kind = LIMIT_CONCURRENT; kind < LIMIT_OPERATOR; kind++) {
+		if (strlen(limit_names[kind]) != length || strncmp(word, limit_names[kind], length))
+			continue;
+		if ((kind == LIMIT_NEW) != (slash != NULL))
+			return -1;
+		if (slash && parse_duration(slash + 1, &reason->window) < 0)
+			return -1;
+		reason->limit = (enum limit_kind)kind;
+		return 0;
+	}
+	return -1;
+}
+
+static int parse_counted(const char *comment, struct ban_reason *reason)
+{
+	char service[SERVICE_NAME_MAX], limit[64];
+	int end = 0;
+
+	/* the widths are SERVICE_NAME_MAX - 1 and sizeof(limit) - 1 */
+	if (sscanf(comment, "%23[a-z0-9_-] %9u>%9u %63[a-z0-9_/]%n", service, &reason->observed,
+		   &reason->allowed, limit, &end) != 4 ||
+	    parse_limit(limit, reason))
+		return -1;
+	snprintf(reason->service, sizeof(reason->service), "%s", service);
+	reason->ptr_state = PTR_STATE_UNKNOWN;
+	if (comment[end] == '\0')
+		return 0;
+	for (int state = 0; state < PTR_STATES; state++) {
+		if (ptr_words[state] && !strncmp(comment + end, "; ", 2) &&
+		    !strcmp(comment + end + 2, ptr_words[state])) {
+			reason->ptr_state = (enum ptr_state)state;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+void reason_parse(const char *comment, struct ban_reason *ret_reason)
+{
+	size_t word = strlen(OPERATOR_WORD);
+	struct ban_reason reason = { .limit = LIMIT_NONE };
+
+	if (parse_counted(comment, &reason) == 0) {
+		reason.peak = reason.observed;
+		*ret_reason = reason;
+		return;
+	}
+	reason = (struct ban_reason){ .limit = LIMIT_NONE };
+	if (!strncmp(comment, OPERATOR_WORD, word) &&
+	    (!comment[word] || !strncmp(comment + word, ": ", 2))) {
+		reason.limit = LIMIT_OPERATOR;
+		comment += comment[word] ? word + 2 : word;
+	}
+	/* somebody else may have written it: never print it raw */
+	escape_once(reason.text, sizeof(reason.text), comment, strlen(comment));
+	*ret_reason = reason;
+}

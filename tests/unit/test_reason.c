@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdio.h>
+
+#include "support.h"
+
+#include "smtpguard/policy/reason.h"
+
+static struct ban_reason counted(enum limit_kind limit, enum ptr_state state)
+{
+	struct ban_reason reason = { .limit = limit,
+				     .service = "smtp",
+				     .allowed = 10,
+				     .observed = 23,
+				     .peak = 23,
+				     .ptr_state = state };
+
+	if (limit == LIMIT_NEW)
+		reason.window = 90 * USEC_PER_SEC;
+	return reason;
+}
+
+static void formats(struct ban_reason reason, const char *expected)
+{
+	char text[REASON_COMMENT_MAX];
+
+	assert_ptr_equal(reason_format(&reason, text), text);
+	assert_string_equal(text, expected);
+}
+
+static void test_format(void **state UNUSED)
+{
+	struct ban_reason operator = { .limit = LIMIT_OPERATOR, .text = "spam run" };
+
+	formats(counted(LIMIT_CONCURRENT, PTR_STATE_NONE), "smtp 23>10 concurrent; no PTR");
+	formats(counted(LIMIT_CONCURRENT, PTR_STATE_UNKNOWN), "smtp 23>10 concurrent");
+	formats(counted(LIMIT_NEW, PTR_STATE_MISMATCH), "smtp 23>10 new/90s; PTR does not resolve back");
+	formats(counted(LIMIT_CONCURRENT, PTR_STATE_UNVERIFIABLE),
+		"smtp 23>10 concurrent; PTR lookups fail");
+	formats(counted(LIMIT_VERIFIED_CONCURRENT, PTR_STATE_VERIFIED),
+		"smtp 23>10 verified_concurrent; PTR verified");
+	formats(operator, "operator: spam run");
+	operator.text[0] = '\0';
+	formats(operator, "operator");
+	formats((struct ban_reason){ .limit = LIMIT_NONE, .text = "x y" }, "x y");
+}
+
+static void test_longest_fits(void **state UNUSED)
+{
+	struct ban_reason reason = counted(LIMIT_VERIFIED_CONCURRENT, PTR_STATE_MISMATCH);
+	char text[REASON_COMMENT_MAX];
+
+	memset(reason.service, 's', SERVICE_NAME_MAX - 1);
+	reason.observed = reason.allowed = UINT32_MAX;
+	assert_in_range(strlen(reason_format(&reason, text)), 80, REASON_COMMENT_MAX - 1);
+	assert_non_null(strstr(text, "back"));
+	reason.limit = LIMIT_NEW;
+	reason.window = UINT64_MAX / 2;
+	assert_in_range(strlen(reason_format(&reason, text)), 80, REASON_COMMENT_MAX - 1);
+	assert_non_null(strstr(text, "back"));
+	reason.limit = LIMIT_OPERATOR;
+	memset(reason.text, 't', sizeof(reason.text) - 1);
+	reason.text[sizeof(reason.text) - 1] = '\0';
+	assert_in_range(strlen(reason_format(&reason, text)), 100, REASON_COMMENT_MAX - 1);
+}
+
+static void test_and_back(void **state UNUSED)
+{
+	for (int limit = LIMIT_CONCURRENT; limit < LIMIT_OPERATOR; limit++) {
+		for (int ptr = 0; ptr < PTR_STATES; ptr++) {
+			struct ban_reason reason = counted((enum limit_kind)limit, (enum ptr_state)ptr);
+			struct ban_reason back;
+			char text[REASON_COMMENT_MAX];
+
+			reason_parse(reason_format(&reason, text), &back);
+			assert_int_equal(back.limit, reason.limit);
+			assert_string_equal(back.service, reason.service);
+			assert_int_equal(back.observed, reason.observed);
+			assert_int_equal(back.allowed, reason.allowed);
+			assert_true(back.window == reason.window);
+			assert_int_equal(back.ptr_state, reason.ptr_state);
+			assert_string_equal(back.text, "");
+		}
+	}
+}
+
+static void test_operator_and_back(void **state UNUSED)
+{
+	static const char *const texts[] = { "", "spam run", "ticket #42; see mail", "a: b" };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct ban_reason reason = { .limit = LIMIT_OPERATOR }, back;
+		char text[REASON_COMMENT_MAX];
+
+		snprintf(reason.text, sizeof(reason.text), "%s", texts[i]);
+		reason_parse(reason_format(&reason, text), &back);
+		assert_int_equal(back.limit, LIMIT_OPERATOR);
+		assert_string_equal(back.text, texts[i]);
+	}
+}
+
+static void test_foreign_comments(void **state UNUSED)
+{
+	static const char *const foreign[] = {
+		"",
+		"by hand",
+		"smtp",
+		"smtp 23>10",
+		"smtp 23>10 ",
+		"smtp 23>10 things",
+		"smtp 23>10 new",
+		"smtp 23>10 concurrent/5s",
+		"smtp 23>10 new/5",
+		"smtp 23>10 concurrent; nice PTR",
+		"smtp 23>10 concurrent no PTR",
+		"smtp 23>10 concurrent; no PTR and more",
+		"smtp 23<10 concurrent",
+		"SMTP 23>10 concurrent",
+		"smtp 99999999999999999999>10 concurrent",
+		"a-service-name-that-is-too-long 23>10 concurrent",
+		"operators: x",
+		"smtp 23>10 operator",
+		"smtp 23>10 none",
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(foreign); i++) {
+		struct ban_reason back;
+
+		reason_parse(foreign[i], &back);
+		assert_int_equal(back.limit, LIMIT_NONE);
+		assert_string_equal(back.text, foreign[i]);
+		assert_string_equal(back.service, "");
+		assert_int_equal(back.observed, 0);
+	}
+}
+
+static void test_nothing_raw_gets_through(void **state UNUSED)
+{
+	char comment[256];
+	struct ban_reason back;
+
+	for (unsigned round = 0; round < 5000; round++) {
+		unsigned n = random_below(sizeof(comment));
+
+		for (unsigned i = 0; i < n; i++)
+			comment[i] = (char)(1 + random_below(255));
+		comment[n] = '\0';
+		if (random_below(4) == 0)
+			memcpy(comment, "operator: ", MIN_OF(n, 10u));
+		reason_parse(comment, &back);
+		for (const char *p = back.text; *p; p++)
+			assert_true(*p >= 0x20 && *p < 0x7f && *p != '"');
+		assert_true(strlen(back.text) < REASON_COMMENT_MAX);
+	}
+}
+
+static void test_names(void **state UNUSED)
+{
+	assert_string_equal(limit_kind_name(LIMIT_NONE), "none");
+	assert_string_equal(limit_kind_name(LIMIT_CONCURRENT), "concurrent");
+	assert_string_equal(limit_kind_name(LIMIT_NEW), "new");
+	assert_string_equal(limit_kind_name(LIMIT_VERIFIED_CONCURRENT), "verified_concurrent");
+	assert_string_equal(limit_kind_name(LIMIT_OPERATOR), "operator");
+	assert_string_equal(ptr_state_name(PTR_STATE_UNKNOWN), "unknown");
+	assert_string_equal(ptr_state_name(PTR_STATE_VERIFIED), "verified");
+	assert_string_equal(ptr_state_name(PTR_STATE_MISMATCH), "mismatch");
+	assert_string_equal(ptr_state_name(PTR_STATE_NONE), "none");
+	assert_string_equal(ptr_state_name(PTR_STATE_UNVERIFIABLE), "unverifiable");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_format),		  cmocka_unit_test(test_longest_fits),
+		cmocka_unit_test(test_and_back),	  cmocka_unit_test(test_operator_and_back),
+		cmocka_unit_test(test_foreign_comments),  cmocka_unit_test(test_nothing_raw_gets_through),
+		cmocka_unit_test(test_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
