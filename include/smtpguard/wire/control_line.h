@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The control socket's commands (SPEC 10): one line of text -> struct control_command. Words are
+ * separated by blanks; NAME=value, where a value may be "quoted" (with \" and \\ inside). Unknown verbs
+ * and unknown or repeated parameters are errors. No I/O. Fuzzed.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "smtpguard/base/address.h"
+#include "smtpguard/base/clock.h"
+#include "smtpguard/policy/reason.h"
+
+#define CONTROL_LINE_MAX 1024 /* bytes without the newline */
+#define CONTROL_SOURCES_LIMIT_DEFAULT 100
+#define CONTROL_SOURCES_LIMIT_MAX 10000
+#define CONTROL_DURATION_MAX (3650 * 86400 * USEC_PER_SEC)
+
+enum control_verb {
+	CONTROL_STATUS,
+	CONTROL_SOURCES,
+	CONTROL_BANS,
+	CONTROL_EXPLAIN,
+	CONTROL_BAN,
+	CONTROL_UNBAN,
+	CONTROL_EVENTS,
+	CONTROL_VERBS
+};
+
+enum control_sort { CONTROL_SORT_CONCURRENT, CONTROL_SORT_NEW, CONTROL_SORT_HALF_OPEN };
+
+struct control_command {
+	enum control_verb verb;
+	struct prefix prefix; /* explain, ban, unban; bans source=ADDR */
+	bool has_prefix;
+	bool all;	       /* sources all=1; unban all */
+	uint32_t limit;	       /* sources: 1..CONTROL_SOURCES_LIMIT_MAX; 0 = not given */
+	char service[SERVICE_NAME_MAX]; /* sources; empty = any */
+	enum control_sort sort;
+	usec_t duration;       /* ban for=, unban trust=; 0 = not given */
+	char reason[REASON_COMMENT_MAX]; /* ban reason=, escaped */
+};
+
+/* Whether the verb changes something (needs permission): ban, unban. */
+bool control_verb_changes(enum control_verb verb);
+const char *control_verb_name(enum control_verb verb);
+
+/*
+ * line has no newline and need not be NUL-terminated. 0, or -EINVAL with a message for the user in
+ * error (error_size bytes, escaped): what is wrong and what is allowed.
+ */
+int control_line_parse(const char *line, size_t length, struct control_command *ret_command,
+		       char *error, size_t error_size) MUST_CHECK;

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "smtpguard/wire/nft_batch.h"
+
+#include <errno.h>
+#include <libnftnl/common.h>
+#include <libnftnl/set.h>
+#include <libnftnl/udata.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* more than one element message with the longest comment; libnftnl does not check for room itself */
+#define MESSAGE_ROOM 1024
+
+struct nft_batch {
+	uint8_t *bytes;
+	size_t size;
+	struct mnl_nlmsg_batch *batch;
+	uint32_t sequence;
+};
+
+static void free_set(struct nftnl_set **set)
+{
+	if (*set)
+		nftnl_set_free(*set);
+}
+
+static void free_udata(struct nftnl_udata_buf **udata)
+{
+	if (*udata)
+		nftnl_udata_buf_free(*udata);
+}
+
+int nft_batch_clear(struct nft_batch *batch)
+{
+	if (batch->batch)
+		mnl_nlmsg_batch_stop(batch->batch);
+	/* the limit leaves room for the message that ends the batch */
+	batch->batch = mnl_nlmsg_batch_start(batch->bytes, batch->size - MESSAGE_ROOM);
+	if (!batch->batch)
+		return -ENOMEM;
+	nftnl_batch_begin(mnl_nlmsg_batch_current(batch->batch), batch->sequence++);
+	mnl_nlmsg_batch_next(batch->batch);
+	return 0;
+}
+
+int nft_batch_new(struct nft_batch **ret_batch, size_t bytes)
+{
+	struct nft_batch *batch = calloc(1, sizeof(*batch));
+	int r;
+
+	if (!batch)
+		return -ENOMEM;
+	batch->size = MAX_OF(bytes, (size_t)8 * MESSAGE_ROOM);
+	batch->bytes = malloc(batch->size);
+	batch->sequence = 1;
+	r = batch->bytes ? nft_batch_clear(batch) : -ENOMEM;
+	if (r < 0) {
+		nft_batch_free(batch);
+		return r;
+	}
+	*ret_batch = batch;
+	return 0;
+}
+
+struct nft_batch *nft_batch_free(struct nft_batch *batch)
+{
+	if (batch) {
+		if (batch->batch)
+			mnl_nlmsg_batch_stop(batch->batch);
+		free(batch->bytes);
+		free(batch);
+	}
+	return NULL;
+}
+
+static int set_comment(struct nftnl_set_elem *element, const char *comment)
+{
+	CLEANUP(free_udata) struct nftnl_udata_buf *udata = NULL;
+
+	udata = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
+	if (!udata)
+		return -ENOMEM;
+	if (!nftnl_udata_put_strz(udata, NFTNL_UDATA_SET_ELEM_COMMENT, comment))
+		return -E2BIG;
+	return nftnl_set_elem_set(element, NFTNL_SET_ELEM_USERDATA, nftnl_udata_buf_data(udata),
+				  nftnl_udata_buf_len(udata)) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
+static struct nftnl_set *named_set(const char *name)
+{
+	struct nftnl_set *set = nftnl_set_alloc();
+
+	if (!set)
+		return NULL;
+	if (nftnl_set_set_str(set, NFTNL_SET_TABLE, NFT_TABLE_NAME) < 0 ||
+	    nftnl_set_set_str(set, NFTNL_SET_NAME, name) < 0) {
+		nftnl_set_free(set);
+		return NULL;
+	}
+	return set;
+}
+
+static int append(struct nft_batch *batch, int type, int flags, const struct prefix *prefix,
+		  usec_t timeout, const char *comment)
+{
+	bool ipv4 = prefix_is_ipv4(prefix);
+	const uint8_t *key = ipv4 ? address_ipv4_bytes(&prefix->address) : prefix->address.bytes;
+	CLEANUP(free_set) struct nftnl_set *set = named_set(ipv4 ? NFT_SET_BANNED4 : NFT_SET_BANNED6);
+	struct nftnl_set_elem *element = nftnl_set_elem_alloc();
+	struct nlmsghdr *nlh;
+	int r;
+
+	if (!set || !element || nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, key, ipv4 ? 4 : 16) < 0) {
+		if (element)
+			nftnl_set_elem_free(element);
+		return -ENOMEM;
+	}
+	/* from here on the set owns it */
+	nftnl_set_elem_add(set, element);
+	if (timeout && timeout != USEC_NEVER)
+		nftnl_set_elem_set_u64(element, NFTNL_SET_ELEM_TIMEOUT,
+				       MAX_OF(timeout / USEC_PER_MSEC, (usec_t)1));
+	r = comment && *comment ? set_comment(element, comment) : 0;
+	if (r < 0)
+		return r;
+	nlh = nftnl_nlmsg_build_hdr(mnl_nlmsg_batch_current(batch->batch), (uint16_t)type, NFPROTO_INET,
+				    (uint16_t)flags, batch->sequence++);
+	nftnl_set_elems_nlmsg_build_payload(nlh, set);
+	return mnl_nlmsg_batch_next(batch->batch) ? 0 : -ENOSPC;
+}
+
+static bool has_room_for(const struct nft_batch *batch, unsigned messages)
+{
+	return mnl_nlmsg_batch_size(batch->batch) + (messages + 1) * MESSAGE_ROOM < batch->size;
+}
+
+int nft_batch_put(struct nft_batch *batch, const struct prefix *prefix, usec_t timeout,
+		  const char *comment)
+{
+	int r;
+
+	if (!has_room_for(batch, 3))
+		return NFT_BATCH_FULL;
+	r = nft_batch_drop(batch, prefix);
+	if (r)
+		return r;
+	return append(batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE, prefix, timeout, comment);
+}
+
+int nft_batch_drop(struct nft_batch *batch, const struct prefix *prefix)
+{
+	int r;
+
+	if (!has_room_for(batch, 2))
+		return NFT_BATCH_FULL;
+	r = append(batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE, prefix, USEC_PER_SEC, NULL);
+	if (r)
+		return r;
+	return append(batch, NFT_MSG_DELSETELEM, 0, prefix, 0, NULL);
+}
+
+void nft_batch_finish(struct nft_batch *batch, const void **ret_bytes, size_t *ret_size)
+{
+	nftnl_batch_end(mnl_nlmsg_batch_current(batch->batch), batch->sequence++);
+	mnl_nlmsg_batch_next(batch->batch);
+	*ret_bytes = mnl_nlmsg_batch_head(batch->batch);
+	*ret_size = mnl_nlmsg_batch_size(batch->batch);
+}
+
+size_t nft_element_dump_request(uint8_t bytes[static NFT_ELEMENT_DUMP_REQUEST_BYTES],
+				const char *set_name, uint32_t sequence)
+{
+	CLEANUP(free_set) struct nftnl_set *set = named_set(set_name);
+	struct nlmsghdr *nlh;
+
+	if (!set)
+		return 0;
+	nlh = nftnl_nlmsg_build_hdr((char *)bytes, NFT_MSG_GETSETELEM, NFPROTO_INET, NLM_F_DUMP, sequence);
+	nftnl_set_elems_nlmsg_build_payload(nlh, set);
+	return nlh->nlmsg_len;
+}
+
+struct comment_reader {
+	char *comment;
+};
+
+static int read_comment(const struct nftnl_udata *attribute, void *data)
+{
+	struct comment_reader *reader = data;
+	size_t length = nftnl_udata_len(attribute);
+
+	if (nftnl_udata_type(attribute) != NFTNL_UDATA_SET_ELEM_COMMENT)
+		return 0;
+	/* foreign bytes: they need not end in a NUL */
+	length = MIN_OF(length, (size_t)NFT_COMMENT_MAX - 1);
+	memcpy(reader->comment, nftnl_udata_get(attribute), length);
+	reader->comment[length] = '\0';
+	return 0;
+}
+
+static usec_t read_time(const struct nftnl_set_elem *element, uint16_t attribute)
+{
+	uint64_t ms;
+
+	if (!nftnl_set_elem_is_set(element, attribute))
+		return USEC_NEVER;
+	ms = nftnl_set_elem_get_u64((struct nftnl_set_elem *)(uintptr_t)element, attribute);
+	return ms < USEC_NEVER / 2 / USEC_PER_MSEC ? ms * USEC_PER_MSEC : USEC_NEVER;
+}
+
+static int read_element(struct nftnl_set_elem *from, struct nft_element *element)
+{
+	struct comment_reader reader = { element->comment };
+	uint32_t length;
+	const void *data = nftnl_set_elem_get(from, NFTNL_SET_ELEM_KEY, &length);
+
+	if (!data || (length != 4 && length != 16))
+		return -EBADMSG;
+	memcpy(element->key, data, length);
+	element->key_length = length;
+	element->timeout = read_time(from, NFTNL_SET_ELEM_TIMEOUT);
+	element->remaining = read_time(from, NFTNL_SET_ELEM_EXPIRATION);
+	if (element->remaining == USEC_NEVER)
+		element->remaining = element->timeout;
+	data = nftnl_set_elem_is_set(from, NFTNL_SET_ELEM_USERDATA)
+		       ? nftnl_set_elem_get(from, NFTNL_SET_ELEM_USERDATA, &length)
+		       : NULL;
+	if (data && nftnl_udata_parse(data, length, read_comment, &reader) < 0)
+		element->comment[0] = '\0';
+	return 0;
+}
+
+int nft_element_message_decode(const struct nlmsghdr *nlh,
+			       int (*visit)(void *userdata, const struct nft_element *element),
+			       void *userdata)
+{
+	CLEANUP(free_set) struct nftnl_set *set = nftnl_set_alloc();
+	struct nftnl_set_elems_iter *elements;
+	struct nftnl_set_elem *each;
+	int r = 0;
+
+	if (!set)
+		return -ENOMEM;
+	if (nlh->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM) ||
+	    mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nfgenmsg) ||
+	    nftnl_set_elems_nlmsg_parse(nlh, set) < 0)
+		return -EBADMSG;
+	elements = nftnl_set_elems_iter_create(set);
+	if (!elements)
+		return -ENOMEM;
+	while (r >= 0 && (each = nftnl_set_elems_iter_next(elements))) {
+		struct nft_element element = { .comment = "" };
+
+		r = read_element(each, &element);
+		if (r == 0)
+			r = visit(userdata, &element);
+	}
+	nftnl_set_elems_iter_destroy(elements);
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdlib.h>
+#include <string.h>
+
+#include "smtpguard/wire/control_line.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What is stored or shown must be printable: it goes to terminals, journals and nft as it is. */
+static void require_printable(const char *text, size_t size)
+{
+	size_t length = strnlen(text, size);
+
+	if (length == size)
+		abort();
+	for (size_t i = 0; i < length; i++)
+		if (text[i] < 0x20 || text[i] > 0x7e)
+			abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct control_command command;
+	char error[200];
+	/* a copy of the exact size, so that reading behind the end is found */
+	char *line = malloc(size ? size : 1);
+
+	if (!line)
+		return 0;
+	if (size)
+		memcpy(line, data, size);
+	if (control_line_parse(line, size, &command, error, sizeof(error)) < 0) {
+		require_printable(error, sizeof(error));
+	} else {
+		require_printable(command.reason, sizeof(command.reason));
+		require_printable(command.service, sizeof(command.service));
+		if ((unsigned)command.verb >= CONTROL_VERBS || command.limit > CONTROL_SOURCES_LIMIT_MAX ||
+		    command.duration > CONTROL_DURATION_MAX)
+			abort();
+		if (command.verb == CONTROL_BAN && !command.has_prefix)
+			abort();
+	}
+	free(line);
+	return 0;
+}
