@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The documents the control socket answers with (docs/protocol.md): reads the rooms' counters and
+ * tables, writes JSON. Nothing here changes anything.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "smtpguard/kernel/conntrack_source.h"
+#include "smtpguard/kernel/set_writer.h"
+#include "smtpguard/policy/guard.h"
+#include "smtpguard/resolver/client.h"
+#include "smtpguard/wire/control_line.h"
+
+/* Facts that are settled at start; all borrowed. */
+struct kernel_facts {
+	const char *release;	    /* uname */
+	bool element_counters;	    /* the sets count per element */
+	int conntrack_events_sysctl; /* nf_conntrack_events; -1: not readable */
+	const char *ruleset_error;  /* NULL: the table is loaded */
+};
+
+/* Where reports read from; everything borrowed. conntrack, resolver and writer may be NULL. */
+struct report_inputs {
+	const char *version;
+	usec_t started;
+	struct guard *guard;
+	const struct conntrack_source *conntrack;
+	const struct set_writer *writer;
+	const struct resolver_client *resolver;
+	const struct kernel_facts *kernel;
+};
+
+/* The control server's own counters. */
+struct control_stats {
+	uint32_t clients, subscribers;
+	uint64_t commands, refused_clients, long_lines, slow_clients;
+};
+
+/* Each returns a new object (the caller decrefs it) or NULL when out of memory. */
+json_t *report_status(const struct report_inputs *inputs, const struct control_stats *control,
+		      usec_t now);
+/* source: the prefix that the address belongs to. */
+json_t *report_explain(const struct report_inputs *inputs, const struct address *address,
+		       const struct prefix *source, usec_t now);
+json_t *report_ban(const struct ban *ban, usec_t now);
+/* One decision, for `events`. op->type is GUARD_OP_DECISION. */
+json_t *report_decision(const struct guard_op *op);
+json_t *report_error(const char *code, const char *message);
+/* RFC 3339; null for 0 and USEC_NEVER. */
+json_t *report_time(usec_t moment);
+
+/*
+ * `sources` and `bans` as a list that is made entry by entry, so that a long answer takes neither much
+ * memory nor a long turn of the event loop. Entries that go away meanwhile are left out.
+ */
+struct report_list;
+
+enum {
+	REPORT_LIST_END = 1,
+	REPORT_UNKNOWN_SERVICE = 2,
+};
+
+/* command->prefix is a source prefix. 0, REPORT_UNKNOWN_SERVICE, -ENOMEM. */
+int report_list_new(struct report_list **ret_list, const struct report_inputs *inputs,
+		    const struct control_command *command, usec_t now) MUST_CHECK;
+struct report_list *report_list_free(struct report_list *list);
+/* The key of the array in the answer: "sources" or "bans". */
+const char *report_list_key(const struct report_list *list);
+/* 0: *ret_entry is the caller's. REPORT_LIST_END, -ENOMEM. */
+int report_list_next(struct report_list *list, usec_t now, json_t **ret_entry) MUST_CHECK;
+/* How many entries match, shown or not; final after REPORT_LIST_END. */
+uint64_t report_list_total(const struct report_list *list);

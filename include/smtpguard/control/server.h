@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The control socket (SPEC 10): one command per line in, one JSON document on one line out. Over-long
+ * lines, clients that do not read, and clients beyond max_clients are dropped and counted; nobody else
+ * waits. Changing verbs need uid 0, or the configured group among the peer's groups (SO_PEERCRED, and
+ * SO_PEERGROUPS where the kernel has it).
+ */
+#pragma once
+
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+#include "smtpguard/control/report.h"
+
+struct control_settings {
+	const char *path;
+	gid_t group; /* may change things; (gid_t)-1: uid 0 only */
+	unsigned max_clients;
+};
+
+struct control_server;
+
+/*
+ * Creates and binds the socket (mode 0660, group as configured), replacing a stale one. Separate from
+ * serving, because it happens before privileges are dropped. The path's directory must exist. *ret_fd
+ * is the caller's. -EADDRINUSE: somebody answers there; -EEXIST: the path is no socket; -ENAMETOOLONG.
+ */
+int control_socket_open(const struct control_settings *settings, int *ret_fd) MUST_CHECK;
+
+/* Takes fd when it succeeds. settings and inputs are borrowed until free. */
+int control_server_new(struct control_server **ret_server, sd_event *event, int fd,
+		       const struct control_settings *settings,
+		       const struct report_inputs *inputs) MUST_CHECK;
+/* Also removes the socket file, if it is still this server's. */
+struct control_server *control_server_free(struct control_server *server);
+
+/*
+ * Sends a decision to all subscribers of `events`. May be called from inside a command's work (the
+ * guard's sink).
+ */
+void control_server_publish(struct control_server *server, const struct guard_op *op);
+void control_server_stats(const struct control_server *server, struct control_stats *ret_stats);

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "smtpguard-config.h"
+
+#include "cli_priv.h"
+
+/* The order of the help: looking first, then changing. */
+static const struct verb *const verbs[] = {
+	&verb_status, &verb_sources, &verb_bans,  &verb_explain,
+	&verb_events, &verb_ban,     &verb_unban, &verb_check_config,
+};
+
+enum { OPTION_JSON = 256, OPTION_VERSION, OPTION_VERB /* + index of the verb's option */ };
+
+static const struct option global_options[] = {
+	{ "socket", required_argument, NULL, 's' },
+	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, OPTION_VERSION },
+	{ NULL, 0, NULL, 0 },
+};
+#define N_GLOBAL_OPTIONS (ARRAY_SIZE(global_options) - 1)
+
+void complain(const char *format, ...)
+{
+	char text[2 * CELL_TEXT_MAX];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	for (char *p = text; *p; p++)
+		if (*p < 0x20 || *p > 0x7e)
+			*p = '?';
+	fflush(stdout);
+	fprintf(stderr, "smtpguard: %s\n", text);
+}
+
+static void print_synopsis(FILE *file, const struct verb *verb)
+{
+	fprintf(file, "%s", verb->name);
+	if (verb->word)
+		fprintf(file, verb->needs_word ? " %s" : " [%s]", verb->word);
+	for (unsigned i = 0; i < VERB_OPTIONS_MAX && verb->options[i].name; i++)
+		fprintf(file, " [--%s%s%s]", verb->options[i].name,
+			verb->options[i].value ? " " : "",
+			verb->options[i].value ? verb->options[i].value : "");
+}
+
+static void print_help(FILE *file)
+{
+	fprintf(file, "usage: smtpguard [-s PATH] [--json] COMMAND [ARGUMENTS]\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		fprintf(file, "  ");
+		print_synopsis(file, verbs[i]);
+		fprintf(file, "\n        %s", verbs[i]->help);
+		if (verbs[i]->alias)
+			fprintf(file, " (also: %s)", verbs[i]->alias);
+		fprintf(file, "\n");
+	}
+	fprintf(file,
+		"\n"
+		"  -s, --socket PATH   control socket (default %s, or SMTPGUARD_SOCKET)\n"
+		"      --json          print the daemon's answer as it came\n"
+		"  -h, --help          this text; after a command: about that command\n"
+		"      --version       print the version\n"
+		"\n"
+		"exit status: 0 done, 1 refused by the daemon, 2 usage, 3 daemon not reachable\n",
+		SMTPGUARD_SOCKET_PATH);
+}
+
+static void print_verb_help(const struct verb *verb)
+{
+	printf("usage: smtpguard [-s PATH] [--json] ");
+	print_synopsis(stdout, verb);
+	printf("\n\n%s\n", verb->help);
+	for (unsigned i = 0; i < VERB_OPTIONS_MAX && verb->options[i].name; i++) {
+		const struct verb_option *option = &verb->options[i];
+		int width = printf("  --%s%s%s", option->name, option->value ? " " : "",
+				   option->value ? option->value : "");
+
+		printf("%*s%s\n", MAX_OF(34 - width, 2), "", option->help);
+	}
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (!strcmp(name, verbs[i]->name) ||
+		    (verbs[i]->alias && !strcmp(name, verbs[i]->alias)))
+			return verbs[i];
+	return NULL;
+}
+
+static enum exit_code usage(const struct verb *verb, const char *what, const char *which)
+{
+	complain("%s: %s%s", verb->name, what, which);
+	fprintf(stderr, "usage: smtpguard ");
+	print_synopsis(stderr, verb);
+	fprintf(stderr, "\n");
+	return EXIT_USAGE;
+}
+
+/* 1: an option that is the same everywhere was taken; 0: none of those. */
+static int take_global(int option, struct cli *cli)
+{
+	if (option == 's')
+		cli->socket_path = optarg;
+	else if (option == OPTION_JSON)
+		cli->json = true;
+	else
+		return 0;
+	return 1;
+}
+
+/* for=1h, as the protocol writes it. 1: taken; 0: not of that form, or no such parameter. */
+static int take_protocol_form(const struct verb *verb, const char *word,
+			      struct arguments *arguments)
+{
+	const char *equals = strchr(word, '=');
+	size_t length = equals ? (size_t)(equals - word) : 0;
+
+	if (!equals)
+		return 0;
+	for (unsigned i = 0; i < VERB_OPTIONS_MAX && verb->options[i].name; i++) {
+		const char *name = verb->options[i].name;
+
+		if (strlen(name) != length || strncmp(name, word, length))
+			continue;
+		arguments->values[i] = equals + 1;
+		return 1;
+	}
+	if (!verb->word_parameter || strlen(verb->word_parameter) != length ||
+	    strncmp(verb->word_parameter, word, length))
+		return 0;
+	arguments->word = equals + 1;
+	return 1;
+}
+
+static enum exit_code take_words(const struct verb *verb, char **words, struct arguments *arguments)
+{
+	for (; *words; words++) {
+		if (take_protocol_form(verb, *words, arguments))
+			continue;
+		if (!verb->word || arguments->word || (strchr(*words, '=') && verb->needs_word))
+			return usage(verb, "unexpected argument: ", *words);
+		arguments->word = *words;
+	}
+	if (verb->needs_word && !arguments->word)
+		return usage(verb, "argument missing: ", verb->word);
+	return EXIT_DONE;
+}
+
+static enum exit_code run_verb(const struct verb *verb, struct cli *cli, int argc, char **argv)
+{
+	struct option options[N_GLOBAL_OPTIONS + VERB_OPTIONS_MAX + 1] = { 0 };
+	struct arguments arguments = { 0 };
+	enum exit_code code;
+	int option;
+
+	memcpy(options, global_options, N_GLOBAL_OPTIONS * sizeof(*options));
+	for (unsigned i = 0; i < VERB_OPTIONS_MAX && verb->options[i].name; i++)
+		options[N_GLOBAL_OPTIONS + i] = (struct option){
+			verb->options[i].name,
+			verb->options[i].value ? required_argument : no_argument, NULL,
+			OPTION_VERB + (int)i
+		};
+	optind = 0; /* glibc: start over, with another array */
+	while ((option = getopt_long(argc, argv, ":s:h", options, NULL)) != -1) {
+		if (take_global(option, cli))
+			continue;
+		if (option == 'h') {
+			print_verb_help(verb);
+			return EXIT_DONE;
+		}
+		if (option < OPTION_VERB)
+			return usage(verb, option == ':' ? "value missing: " : "unknown option: ",
+				     argv[optind - 1]);
+		arguments.values[option - OPTION_VERB] = optarg ? optarg : "1";
+	}
+	code = take_words(verb, argv + optind, &arguments);
+	return code == EXIT_DONE ? verb->run(cli, verb, &arguments) : code;
+}
+
+static enum exit_code run(struct cli *cli, int argc, char **argv)
+{
+	const struct verb *verb;
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "+:s:h", global_options, NULL)) != -1) {
+		if (take_global(option, cli))
+			continue;
+		if (option == 'h') {
+			print_help(stdout);
+			return EXIT_DONE;
+		}
+		if (option == OPTION_VERSION) {
+			printf("smtpguard %s\n", SMTPGUARD_VERSION);
+			return EXIT_DONE;
+		}
+		complain("%s: %s", option == ':' ? "value missing" : "unknown option",
+			 argv[optind - 1]);
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	if (optind == argc) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	verb = find_verb(argv[optind]);
+	if (!verb) {
+		complain("unknown command: %s", argv[optind]);
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	return run_verb(verb, cli, argc - optind, argv + optind);
+}
+
+/* What could not be written must not look like success; a closed pipe needs no words. */
+static enum exit_code finish(enum exit_code code)
+{
+	bool failed = ferror(stdout) != 0;
+
+	if (fflush(stdout) == 0 && !failed)
+		return code;
+	if (errno != EPIPE)
+		complain("cannot write: %s", strerror(errno));
+	return code == EXIT_DONE ? EXIT_REFUSED : code;
+}
+
+int main(int argc, char **argv)
+{
+	const char *path = getenv("SMTPGUARD_SOCKET"), *no_colour = getenv("NO_COLOR");
+	struct cli cli = { .socket_path = path && *path ? path : SMTPGUARD_SOCKET_PATH };
+
+	cli.colour = isatty(STDOUT_FILENO) && !(no_colour && *no_colour);
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+		complain("cannot ignore SIGPIPE: %s", strerror(errno));
+		return EXIT_REFUSED;
+	}
+	return (int)finish(run(&cli, argc, argv));
+}

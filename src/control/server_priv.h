@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The server's clients: what client.c, command.c and server.c share. One command is worked on at a
+ * time; the next one is read when the answer before it is sent. A long command (a list, `unban all`)
+ * is done in pieces, one each time the loop comes round.
+ */
+#pragma once
+
+#include "smtpguard/control/server.h"
+
+#include "output_priv.h"
+
+/* After everything else the daemon has to do. */
+#define CONTROL_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 20)
+#define ANSWER_BYTES_MAX (8u << 20)
+#define SUBSCRIBER_BYTES_MAX (256u << 10)
+
+struct control_server {
+	sd_event *event;
+	sd_event_source *listener, *timer;
+	int fd;
+	const struct control_settings *settings;
+	const struct report_inputs *inputs;
+	struct control_stats stats;
+	struct client **clients; /* settings->max_clients; the first stats.clients are used */
+	dev_t device;		 /* of the socket file, to know it again */
+	ino_t inode;
+	bool has_file;
+};
+
+struct client {
+	struct control_server *server;
+	sd_event_source *io;
+	int fd;
+	unsigned index;	    /* in server->clients */
+	bool may_change;    /* bans, unbans */
+	bool is_subscriber; /* gets decisions, gives no more commands */
+	bool at_end;	    /* the peer sends no more */
+	bool is_finishing;  /* to be closed once its output is sent */
+	bool is_broken;	    /* to be closed at once */
+	bool is_waiting;      /* for the peer to take what it asked for */
+	usec_t waiting_since; /* the last time that something was taken or done */
+	struct output output;
+
+	/* the command that is under way, at most one */
+	struct report_list *list;
+	bool list_begun;
+	bool is_unbanning;
+	uint32_t unban_cursor;
+	uint64_t unbanned;
+	usec_t unban_grace;
+
+	size_t input_used;
+	char input[CONTROL_LINE_MAX + 1]; /* with the newline */
+};
+
+/* client.c */
+/* Takes fd. */
+int client_new(struct control_server *server, int fd) MUST_CHECK;
+void client_free(struct client *client);
+/* Adds text or a document to what is sent; failure marks the client broken. Steals document. */
+void client_add(struct client *client, const char *text);
+void client_add_document(struct client *client, json_t *document);
+void client_add_error(struct client *client, const char *code, const char *message);
+/* Sets what the loop waits for. */
+void client_wait(struct client *client);
+
+/* command.c */
+void command_run(struct client *client, const char *line, size_t length);
+bool command_is_under_way(const struct client *client);
+/* One bounded piece of the command under way. */
+void command_continue(struct client *client);

@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "smtpguard/control/report.h"
+
+#define START (100 * USEC_PER_SEC)
+
+struct fixture {
+	struct guard_settings settings;
+	struct guard *guard;
+	struct kernel_facts kernel;
+	struct report_inputs inputs;
+	json_t *decisions;
+	usec_t now;
+};
+
+static void sink(void *userdata, const struct guard_op *op)
+{
+	struct fixture *fixture = userdata;
+
+	if (op->type == GUARD_OP_DECISION)
+		assert_int_equal(json_array_append_new(fixture->decisions, report_decision(op)), 0);
+}
+
+static int setup(void **state)
+{
+	static const struct siphash_key key = { { 1 } };
+	static struct fixture fixture;
+	struct prefix allowed;
+
+	memset(&fixture, 0, sizeof(fixture));
+	settings_defaults(&fixture.settings);
+	fixture.settings.max_sources = 4096;
+	fixture.settings.max_flows = 4096;
+	fixture.settings.max_bans = 512;
+	assert_int_equal(prefix_set_new(&fixture.settings.allowed), 0);
+	assert_int_equal(prefix_parse("192.0.2.0/24", &allowed), 0);
+	assert_int_equal(prefix_set_add(fixture.settings.allowed, &allowed), 0);
+	fixture.decisions = json_array();
+	fixture.now = START;
+	assert_int_equal(guard_new(&fixture.guard, &fixture.settings, &key, sink, &fixture), 0);
+	fixture.kernel = (struct kernel_facts){ .release = "6.1.0", .conntrack_events_sysctl = 1 };
+	fixture.inputs = (struct report_inputs){ .version = "0.1.0",
+						 .started = START - 7 * USEC_PER_SEC,
+						 .guard = fixture.guard,
+						 .kernel = &fixture.kernel };
+	assert_int_equal(guard_local_address(fixture.guard,
+					     &(struct address){ { [10] = 0xff, 0xff, 10, 0, 0, 1 } },
+					     true, START), 0);
+	guard_sync_begin(fixture.guard);
+	while (!guard_sync_end(fixture.guard, false, START))
+		;
+	*state = &fixture;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *fixture = *state;
+
+	guard_free(fixture->guard);
+	prefix_set_free(fixture->settings.allowed);
+	json_decref(fixture->decisions);
+	return 0;
+}
+
+static struct address address(const char *text)
+{
+	struct address result;
+
+	assert_int_equal(address_parse(text, &result), 0);
+	return result;
+}
+
+static void connect_many(struct fixture *fixture, const char *client, unsigned first, unsigned n,
+			 enum flow_phase phase)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct ct_event event = { .local = address("10.0.0.1"),
+					  .local_port = 25,
+					  .phase = phase };
+
+		event.key.client = address(client);
+		event.key.server = event.local;
+		event.key.client_port = (uint16_t)(first + i);
+		event.key.server_port = 25;
+		guard_flow_event(fixture->guard, &event, fixture->now);
+	}
+}
+
+static void name_is(struct fixture *fixture, const char *client, enum name_answer_result result)
+{
+	struct name_answer answer = { .address = address(client),
+				      .result = result,
+				      .resolver_healthy = true,
+				      .ttl = 300 * USEC_PER_SEC };
+
+	if (result != NAME_ANSWER_NONE) {
+		answer.n_names = 1;
+		snprintf(answer.names[0], sizeof(answer.names[0]), "mail.example");
+	}
+	guard_name_answer(fixture->guard, &answer, fixture->now);
+}
+
+/* The whole list as one array. */
+static json_t *list(struct fixture *fixture, const char *line, uint64_t *ret_total)
+{
+	struct control_command command;
+	struct report_list *list;
+	json_t *result = json_array(), *entry;
+	char error[200];
+	int r;
+
+	assert_int_equal(control_line_parse(line, strlen(line), &command, error, sizeof(error)), 0);
+	assert_int_equal(report_list_new(&list, &fixture->inputs, &command, fixture->now), 0);
+	while ((r = report_list_next(list, fixture->now, &entry)) == 0)
+		json_array_append_new(result, entry);
+	assert_int_equal(r, REPORT_LIST_END);
+	if (ret_total)
+		*ret_total = report_list_total(list);
+	report_list_free(list);
+	return result;
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (!json_is_string(value))
+		fail_msg("'%s' is no string", key);
+	return json_string_value(value);
+}
+
+static json_int_t number_of(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (!json_is_integer(value))
+		fail_msg("'%s' is no number", key);
+	return json_integer_value(value);
+}
+
+/* The keys in the order of the answer: scripts and people read them so. */
+static void keys_are(json_t *object, const char *expected)
+{
+	char keys[512] = "";
+	size_t used = 0;
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(object, key, value)
+		used += (size_t)snprintf(keys + used, sizeof(keys) - used, "%s%s",
+					 used ? " " : "", key);
+	assert_string_equal(keys, expected);
+}
+
+static bool has_problem(const json_t *status, const char *part)
+{
+	const json_t *problems = json_object_get(status, "problems");
+
+	for (size_t i = 0; i < json_array_size(problems); i++)
+		if (strstr(json_string_value(json_array_get(problems, i)), part))
+			return true;
+	return false;
+}
+
+static void ban_appears_everywhere(void **state)
+{
+	struct fixture *fixture = *state;
+	struct address client = address("203.0.113.9");
+	struct prefix source = prefix_host(&client);
+	json_t *bans, *ban, *explain, *service;
+
+	connect_many(fixture, "203.0.113.9", 1000, 11, FLOW_ESTABLISHED);
+	name_is(fixture, "203.0.113.9", NAME_ANSWER_NONE);
+
+	bans = list(fixture, "bans", NULL);
+	assert_int_equal(json_array_size(bans), 1);
+	ban = json_array_get(bans, 0);
+	keys_are(ban, "source service limit allowed observed reverse_dns since expires earlier "
+		      "comment enforced adopted remaining_s peak window names");
+	assert_string_equal(text_of(ban, "source"), "203.0.113.9");
+	assert_string_equal(text_of(ban, "service"), "smtp");
+	assert_int_equal(number_of(ban, "allowed"), 10);
+	assert_int_equal(number_of(ban, "observed"), 11);
+	assert_string_equal(text_of(ban, "reverse_dns"), "none");
+	assert_int_equal(number_of(ban, "remaining_s"), 3600);
+	assert_true(json_is_false(json_object_get(ban, "enforced")));
+	json_decref(bans);
+
+	assert_int_equal(json_array_size(fixture->decisions), 1);
+	keys_are(json_array_get(fixture->decisions, 0),
+		 "time event source service limit allowed observed reverse_dns expires earlier "
+		 "comment peak window names because");
+	assert_string_equal(text_of(json_array_get(fixture->decisions, 0), "event"), "ban");
+
+	explain = report_explain(&fixture->inputs, &client, &source, fixture->now);
+	keys_are(explain, "ok address source seen ban never trusted_until reverse_dns services");
+	assert_true(json_is_true(json_object_get(explain, "seen")));
+	assert_string_equal(text_of(json_object_get(explain, "ban"), "source"), "203.0.113.9");
+	assert_string_equal(text_of(json_object_get(explain, "reverse_dns"), "state"), "none");
+	service = json_array_get(json_object_get(explain, "services"), 0);
+	assert_string_equal(text_of(service, "standing"), "banned");
+	assert_int_equal(number_of(service, "concurrent"), 11);
+	assert_int_equal(number_of(json_object_get(service, "limits"), "concurrent"), 10);
+	json_decref(explain);
+
+	assert_int_equal(json_array_size(bans = list(fixture, "bans source=203.0.113.9", NULL)), 1);
+	json_decref(bans);
+	assert_int_equal(json_array_size(bans = list(fixture, "bans source=203.0.113.8", NULL)), 0);
+	json_decref(bans);
+}
+
+static void sources_are_sorted_and_bounded(void **state)
+{
+	struct fixture *fixture = *state;
+	json_t *sources, *first;
+	uint64_t total;
+	char client[64];
+
+	for (unsigned i = 1; i <= 200; i++) {
+		snprintf(client, sizeof(client), "198.51.100.%u", i);
+		connect_many(fixture, client, 1000, 1 + i % 7, FLOW_ESTABLISHED);
+		connect_many(fixture, client, 2000, i % 5, FLOW_SYN);
+	}
+	connect_many(fixture, "198.51.100.201", 1000, 5, FLOW_ESTABLISHED);
+	connect_many(fixture, "198.51.100.201", 1000, 5, FLOW_CLOSED);
+
+	sources = list(fixture, "sources", &total);
+	assert_int_equal(json_array_size(sources), 100);
+	assert_int_equal(total, 200);
+	for (size_t i = 1; i < 100; i++)
+		assert_true(number_of(json_array_get(sources, i - 1), "concurrent") >=
+			    number_of(json_array_get(sources, i), "concurrent"));
+	first = json_array_get(sources, 0);
+	keys_are(first, "source service concurrent half_open new peak reverse_dns names standing");
+	assert_int_equal(number_of(first, "concurrent"), 7);
+	assert_int_equal(number_of(first, "half_open"), 4);
+	assert_int_equal(number_of(first, "new"), 7);
+	assert_string_equal(text_of(first, "standing"), "normal");
+	json_decref(sources);
+
+	sources = list(fixture, "sources sort=half_open limit=3", &total);
+	assert_int_equal(json_array_size(sources), 3);
+	assert_int_equal(number_of(json_array_get(sources, 2), "half_open"), 4);
+	json_decref(sources);
+	sources = list(fixture, "sources all=1 limit=10000 sort=new", &total);
+	assert_int_equal(total, 201);
+	json_decref(sources);
+	sources = list(fixture, "sources service=submission", &total);
+	assert_int_equal(total, 0);
+	json_decref(sources);
+}
+
+static void unknown_service_is_told(void **state)
+{
+	struct fixture *fixture = *state;
+	struct control_command command = { .verb = CONTROL_SOURCES, .service = "imap" };
+	struct report_list *list;
+
+	assert_int_equal(report_list_new(&list, &fixture->inputs, &command, START),
+			 REPORT_UNKNOWN_SERVICE);
+}
+
+static void sources_that_go_away_are_left_out(void **state)
+{
+	struct fixture *fixture = *state;
+	struct control_command command = { .verb = CONTROL_SOURCES, .all = true };
+	struct report_list *list;
+	json_t *entry;
+
+	connect_many(fixture, "198.51.100.1", 1000, 2, FLOW_ESTABLISHED);
+	connect_many(fixture, "198.51.100.2", 1000, 1, FLOW_ESTABLISHED);
+	assert_int_equal(report_list_new(&list, &fixture->inputs, &command, START), 0);
+	connect_many(fixture, "198.51.100.1", 1000, 2, FLOW_CLOSED);
+	assert_int_equal(source_table_forget_idle(guard_sources(fixture->guard), USEC_NEVER, 10), 1);
+	assert_int_equal(report_list_next(list, START, &entry), 0);
+	assert_string_equal(text_of(entry, "source"), "198.51.100.2");
+	json_decref(entry);
+	assert_int_equal(report_list_next(list, START, &entry), REPORT_LIST_END);
+	report_list_free(list);
+}
+
+static void explain_of_strangers_and_friends(void **state)
+{
+	struct fixture *fixture = *state;
+	struct address client = address("203.0.113.77");
+	struct prefix source = prefix_host(&client);
+	json_t *explain = report_explain(&fixture->inputs, &client, &source, fixture->now);
+
+	assert_true(json_is_true(json_object_get(explain, "ok")));
+	assert_true(json_is_false(json_object_get(explain, "seen")));
+	assert_true(json_is_null(json_object_get(explain, "ban")));
+	assert_true(json_is_null(json_object_get(explain, "never")));
+	assert_true(json_is_null(json_object_get(explain, "trusted_until")));
+	assert_int_equal(json_array_size(json_object_get(explain, "services")), 2);
+	json_decref(explain);
+
+	assert_int_equal(guard_unban(fixture->guard, &source, 0, fixture->now), GUARD_NOT_BANNED);
+	explain = report_explain(&fixture->inputs, &client, &source, fixture->now);
+	assert_true(json_is_string(json_object_get(explain, "trusted_until")));
+	json_decref(explain);
+
+	client = address("192.0.2.5");
+	source = prefix_host(&client);
+	explain = report_explain(&fixture->inputs, &client, &source, fixture->now);
+	assert_string_equal(text_of(json_object_get(explain, "never"), "reason"), "allow list");
+	assert_string_equal(text_of(json_object_get(explain, "never"), "match"), "192.0.2.0/24");
+	json_decref(explain);
+}
+
+static void status_has_all_and_tells_problems(void **state)
+{
+	struct fixture *fixture = *state;
+	struct control_stats control = { .clients = 3, .slow_clients = 1 };
+	json_t *status, *smtp;
+
+	connect_many(fixture, "198.51.100.1", 1000, 4, FLOW_ESTABLISHED);
+	connect_many(fixture, "198.51.100.1", 2000, 2, FLOW_SYN);
+	status = report_status(&fixture->inputs, &control, fixture->now);
+	keys_are(status, "ok schema version mode uptime_s events flows sources bans resolver kernel "
+			 "services tables control problems");
+	assert_string_equal(text_of(status, "mode"), "enforce");
+	assert_int_equal(number_of(status, "uptime_s"), 7);
+	assert_int_equal(number_of(status, "flows"), 6);
+	assert_int_equal(number_of(json_object_get(status, "control"), "slow_clients"), 1);
+	smtp = json_object_get(json_object_get(status, "services"), "smtp");
+	assert_int_equal(number_of(smtp, "connections"), 4);
+	assert_int_equal(number_of(smtp, "half_open"), 2);
+	assert_int_equal(number_of(json_object_get(smtp, "standings"), "normal"), 1);
+	assert_true(has_problem(status, "resolver is not running"));
+	assert_true(has_problem(status, "no complete dump"));
+	assert_true(has_problem(status, "bans are not enforced"));
+	assert_false(has_problem(status, "nf_conntrack_events"));
+	json_decref(status);
+
+	fixture->kernel.conntrack_events_sysctl = 0;
+	fixture->kernel.ruleset_error = "line 3: \x1b[31msyntax error";
+	fixture->settings.observe = true;
+	status = report_status(&fixture->inputs, &control, fixture->now);
+	assert_string_equal(text_of(status, "mode"), "observe");
+	assert_true(has_problem(status, "nf_conntrack_events is 0"));
+	assert_true(has_problem(status, "not loaded, nothing is enforced: line 3: \\x1b[31msyntax"));
+	json_decref(status);
+}
+
+/* Every key of a document stands as `key` in docs/protocol.md. */
+static void require_documented(const char *page, json_t *value)
+{
+	char quoted[64];
+	const char *key;
+	json_t *member;
+	size_t i;
+
+	json_array_foreach(value, i, member)
+		require_documented(page, member);
+	json_object_foreach(value, key, member) {
+		snprintf(quoted, sizeof(quoted), "`%s`", key);
+		/* these two are names of services, not keys */
+		if (strcmp(key, "smtp") && strcmp(key, "submission") && !strstr(page, quoted))
+			fail_msg("key %s is not in docs/protocol.md", key);
+		require_documented(page, member);
+	}
+}
+
+static void keys_are_documented(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *root = getenv("SMTPGUARD_SOURCE_ROOT");
+	static const struct control_stats control;
+	static char page[65536];
+	struct address client = address("203.0.113.9");
+	struct prefix source = prefix_host(&client);
+	json_t *documents[5];
+	char path[4096];
+	FILE *file;
+
+	if (!root)
+		skip();
+	snprintf(path, sizeof(path), "%s/docs/protocol.md", root);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	assert_in_range(fread(page, 1, sizeof(page) - 1, file), 1, sizeof(page) - 2);
+	fclose(file);
+
+	connect_many(fixture, "203.0.113.9", 1000, 11, FLOW_ESTABLISHED);
+	name_is(fixture, "203.0.113.9", NAME_ANSWER_NONE);
+	documents[0] = report_status(&fixture->inputs, &control, fixture->now);
+	documents[1] = report_explain(&fixture->inputs, &client, &source, fixture->now);
+	documents[2] = list(fixture, "sources", NULL);
+	documents[3] = list(fixture, "bans", NULL);
+	documents[4] = report_error("code", "message");
+	assert_int_equal(json_array_size(documents[3]), 1);
+	for (unsigned i = 0; i < ARRAY_SIZE(documents); i++) {
+		require_documented(page, documents[i]);
+		json_decref(documents[i]);
+	}
+	require_documented(page, fixture->decisions);
+}
+
+static void errors_begin_with_ok(void **state UNUSED)
+{
+	json_t *error = report_error("bad-command", "no command");
+
+	keys_are(error, "ok code message");
+	assert_true(json_is_false(json_object_get(error, "ok")));
+	json_decref(error);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(ban_appears_everywhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(sources_are_sorted_and_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(unknown_service_is_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(sources_that_go_away_are_left_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(explain_of_strangers_and_friends, setup, teardown),
+		cmocka_unit_test_setup_teardown(status_has_all_and_tells_problems, setup, teardown),
+		cmocka_unit_test_setup_teardown(keys_are_documented, setup, teardown),
+		cmocka_unit_test(errors_begin_with_ok),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
