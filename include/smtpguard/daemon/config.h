@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The configuration file (libconfig syntax, SPEC 3) and the allow files it names, as one immutable
+ * struct. Every problem is reported with its place, all of them in one go; a configuration with a
+ * problem is never half used.
+ */
+#pragma once
+
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "smtpguard/policy/settings.h"
+
+#define CONFIG_PATH_MAX 256
+#define CONFIG_SERVERS_MAX 512
+#define CONFIG_ALLOW_GLOBS_MAX 16
+
+enum {
+	CONFIG_INVALID = 1, /* problems were reported */
+};
+
+struct config {
+	struct guard_settings guard; /* guard.allowed is owned by the config */
+	unsigned resolver_tries;
+	char resolver_servers[CONFIG_SERVERS_MAX]; /* "ADDR[:PORT],..": c-ares' csv form */
+	char control_path[CONFIG_PATH_MAX];
+	char control_group[64];
+	unsigned control_max_clients;
+	unsigned allow_files; /* how many were read */
+};
+
+/* One problem, complete: "FILE:LINE: KEY: what is wrong, what is allowed". */
+typedef void (*config_problem)(void *userdata, const char *text);
+
+/*
+ * observe: as mode = "observe" (the command line's --observe). 0: *ret_config is the caller's.
+ * CONFIG_INVALID: at least one problem was reported. -ENOMEM.
+ */
+int config_load(struct config **ret_config, const char *path, bool observe, config_problem problem,
+		void *userdata) MUST_CHECK;
+struct config *config_free(struct config *config);
+
+/* A config_problem that prints to the FILE given as userdata, one line each. */
+void config_print_problem(void *file, const char *text);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The wiring: the only place that connects the rooms. Events of the kernel, the resolver, the clock and
+ * the control socket go into the guard; the guard's ops go to the set writer, the resolver, the journal
+ * and the subscribers. No decision is taken here.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "smtpguard/base/compiler.h"
+#include "smtpguard/daemon/config.h"
+
+struct engine;
+
+struct engine_settings {
+	const struct config *config;  /* borrowed until engine_free() */
+	const char *resolver_program; /* borrowed */
+	int receive_buffer_bytes;     /* of the conntrack socket; 0: the default */
+	int control_fd;		      /* a listening socket; taken */
+	gid_t control_group;
+};
+
+/*
+ * Adopts the bans it finds, replaces the table, starts to listen. Problems are logged where they are
+ * found. Signals SIGCHLD, SIGTERM, SIGINT and SIGHUP must be blocked by the caller.
+ */
+int engine_new(struct engine **ret_engine, const struct engine_settings *settings) MUST_CHECK;
+struct engine *engine_free(struct engine *engine);
+
+/* Until SIGTERM or SIGINT: 0. Otherwise -errno. Bans stay in the kernel either way. */
+int engine_run(struct engine *engine) MUST_CHECK;

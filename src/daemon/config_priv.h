@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inside the configuration loader: files become one text with known places (config_text), libconfig
+ * makes a tree of it, typed readers take values out of the tree and note problems (config_reader),
+ * tables of keys say what exists and what is allowed (config, config_services), and allow files fill
+ * the never-list (allow_file).
+ */
+#pragma once
+
+#include <libconfig.h>
+#include <stdint.h>
+
+#include "smtpguard/base/compiler.h"
+#include "smtpguard/daemon/config.h"
+
+#define CONFIG_FILE_BYTES_MAX (1024 * 1024)
+#define CONFIG_FILES_MAX 64	    /* with all includes */
+#define CONFIG_INCLUDE_DEPTH_MAX 10 /* as libconfig */
+#define CONFIG_PLACE_MAX 1040	    /* an escaped file name */
+
+/* --- config_text.c --- */
+
+enum {
+	FILE_NOT_REGULAR = 1,
+	FILE_TOO_LARGE = 2,
+	TEXT_INVALID = 1,
+};
+
+/* *ret_text has a NUL behind its *ret_length bytes; the caller frees it. -errno, FILE_NOT_REGULAR,
+ * FILE_TOO_LARGE. */
+int file_read(const char *path, size_t max_bytes, char **ret_text, size_t *ret_length) MUST_CHECK;
+/* What a result of file_read() other than 0 means, for a message. */
+const char *file_read_error(int result);
+
+struct text_place {
+	unsigned file, line;
+};
+
+/* All zero: empty. */
+struct config_text {
+	char *bytes; /* for libconfig */
+	size_t length, allocated;
+	struct text_place *lines; /* where each line of bytes comes from */
+	size_t n_lines, lines_allocated;
+	char *files[CONFIG_FILES_MAX]; /* names, escaped */
+	unsigned n_files;
+};
+
+/* TEXT_INVALID: *ret_problem is the complete text of one problem, the caller's. -ENOMEM. */
+int text_load(struct config_text *text, const char *path, char **ret_problem) MUST_CHECK;
+void text_done(struct config_text *text);
+
+/* --- config_reader.c --- */
+
+/* Where problems about no line of the file stand among the others. */
+#define ORDER_FIRST 0
+#define ORDER_LAST UINT32_MAX
+
+struct noted_problem {
+	uint32_t order; /* line of the whole text */
+	uint32_t sequence;
+	char *text;
+};
+
+struct config_reader {
+	struct config *config;		  /* being filled */
+	struct service_settings *service; /* being filled */
+	struct config_text text;
+	struct noted_problem *problems;
+	size_t n_problems, problems_allocated;
+	struct prefix *allowed; /* entries of the allow files so far */
+	size_t n_allowed, allowed_allocated;
+	bool allow_full;	/* the bound on entries was reported */
+	bool allow_files_given;
+	int failure; /* -ENOMEM, once it happened */
+};
+
+/*
+ * One key of a group. Without .read it is a number or a duration within bounds, stored at .offset
+ * of struct config.
+ */
+struct config_key {
+	const char *name;
+	void (*read)(struct config_reader *reader, const config_setting_t *setting);
+	bool is_duration;
+	uint8_t bytes;
+	size_t offset;
+	uint64_t minimum, maximum;
+};
+
+#define CUSTOM_KEY(text, function) { .name = text, .read = function }
+
+void reader_done(struct config_reader *reader);
+/* Reads and parses the file. False: problems were noted. */
+bool reader_parse(struct config_reader *reader, const char *path, config_t *tree);
+/* Hands out the noted problems in file order; returns how many. */
+size_t reader_report(struct config_reader *reader, config_problem problem, void *userdata);
+
+/* Notes "FILE:LINE: KEY: text". */
+void reader_problem(struct config_reader *reader, const config_setting_t *setting,
+		    const char *format, ...) PRINTF_LIKE(3, 4);
+/* Notes "FILE:LINE: KEY: VALUE <wrong>, allowed: <text>". */
+void reader_refuse(struct config_reader *reader, const config_setting_t *setting, const char *wrong,
+		   const char *format, ...) PRINTF_LIKE(4, 5);
+/* Notes a text that is complete already. */
+void reader_problem_text(struct config_reader *reader, uint32_t order, const char *format, ...)
+	PRINTF_LIKE(3, 4);
+uint32_t reader_order(const config_setting_t *setting);
+
+/* The value of a string, NULL if it is none. */
+const char *reader_string(const config_setting_t *setting);
+
+/* Values. false: a problem was noted and nothing was written. also: `, or "off"` or "". */
+bool reader_integer(struct config_reader *reader, const config_setting_t *setting, uint64_t minimum,
+		    uint64_t maximum, const char *also, uint64_t *ret_value) MUST_CHECK;
+bool reader_duration(struct config_reader *reader, const config_setting_t *setting, usec_t minimum,
+		     usec_t maximum, usec_t *ret_value) MUST_CHECK;
+/* The index in choices. */
+bool reader_choice(struct config_reader *reader, const config_setting_t *setting,
+		   const char *const *choices, unsigned n_choices, unsigned *ret_index) MUST_CHECK;
+bool reader_is_off(const config_setting_t *setting);
+/* Reads every member by its entry in keys; other members are problems. */
+void reader_group(struct config_reader *reader, const config_setting_t *group,
+		  const struct config_key *keys, unsigned n_keys);
+
+/* --- config_services.c --- */
+
+void config_read_mode(struct config_reader *reader, const config_setting_t *setting, bool *observe);
+void config_read_services(struct config_reader *reader, const config_setting_t *setting);
+
+/* --- allow_file.c --- */
+
+/* Reads the files that match. setting: where the pattern stands, NULL for the default. */
+void allow_read_pattern(struct config_reader *reader, const char *pattern,
+			const config_setting_t *setting);
+/* Makes config->guard.allowed of what was read. */
+void allow_finish(struct config_reader *reader);

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "smtpguard/daemon/decision_log.h"
+
+#include <stdio.h>
+
+#include "smtpguard/base/log.h"
+#include "smtpguard/base/parse.h"
+
+#define FIELD_MAX 320
+#define FIELDS 11
+
+static void add_detail(char *message, size_t size, size_t used, const struct guard_op *op)
+{
+	const struct ban_reason *reason = op->reason;
+	char until[TIMESTAMP_TEXT_MAX];
+
+	if (used >= size)
+		return;
+	if (op->decision == DECISION_BAN && op->ban && op->ban->expires != USEC_NEVER)
+		used += (size_t)snprintf(message + used, size - used, ", until %s",
+					 clock_format_wall(clock_to_wall(op->ban->expires), until));
+	if (used < size && op->because)
+		used += (size_t)snprintf(message + used, size - used, " (%s)", op->because);
+	if (used < size && reason->name[0])
+		snprintf(message + used, size - used, ", PTR name %s", reason->name);
+}
+
+void decision_log(const struct guard_op *op)
+{
+	static const char *const words[DECISIONS] = {
+		[DECISION_BAN] = "banned",	 [DECISION_UNBAN] = "unbanned",
+		[DECISION_EXPIRE] = "ban ended", [DECISION_EXEMPT] = "spared",
+		[DECISION_OBSERVE] = "would ban",
+	};
+	const struct ban_reason *reason = op->reason;
+	char comment[REASON_COMMENT_MAX], source[PREFIX_TEXT_MAX], message[700];
+	char fields[FIELDS][FIELD_MAX];
+	const char *list[FIELDS];
+	unsigned n = 0;
+	int used;
+
+	prefix_format(&op->prefix, source);
+	reason_format(reason, comment);
+	used = snprintf(message, sizeof(message), "%s %s: %s", words[op->decision], source, comment);
+	add_detail(message, sizeof(message), (size_t)used, op);
+	snprintf(fields[n++], FIELD_MAX, "SMTPGUARD_EVENT=%s", decision_type_name(op->decision));
+	snprintf(fields[n++], FIELD_MAX, "SMTPGUARD_SOURCE=%s", source);
+	snprintf(fields[n++], FIELD_MAX, "SMTPGUARD_SERVICE=%s", reason->service);
+	snprintf(fields[n++], FIELD_MAX, "SMTPGUARD_REASON=%s", comment);
+	snprintf(fields[n++], FIELD_MAX, "SMTPGUARD_LIMIT=%s", limit_kind_name(reason->limit));
+	snprintf(fields[n++], FIELD_MAX, "SMTPGUARD_ALLOWED=%u", reason->allowed);
+	snprintf(fields[n++], FIELD_MAX, "SMTPGUARD_OBSERVED=%u", reason->observed);
+	snprintf(fields[n++], FIELD_MAX, "SMTPGUARD_PEAK=%u", reason->peak);
+	snprintf(fields[n++], FIELD_MAX, "SMTPGUARD_REVERSE_DNS=%s", ptr_state_name(reason->ptr_state));
+	if (reason->name[0])
+		snprintf(fields[n++], FIELD_MAX, "SMTPGUARD_PTR_NAME=%s", reason->name);
+	if (op->because)
+		snprintf(fields[n++], FIELD_MAX, "SMTPGUARD_BECAUSE=%s", op->because);
+	for (unsigned i = 0; i < n; i++)
+		list[i] = fields[i];
+	log_with_fields(op->decision == DECISION_BAN ? LOG_NOTICE : LOG_INFO, message, list, n);
+}

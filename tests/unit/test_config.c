@@ -1,0 +1,688 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Broken configurations stand in tests/lab/broken as NN-name.conf with the complete messages in
+ * NN-name.expected (file names relative to the directory): this test and the lab's, which asks the
+ * daemon, read the same files. What needs other files, sizes or bounds is written here.
+ */
+#include <dirent.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "smtpguard-config.h"
+#include "smtpguard/base/parse.h"
+#include "smtpguard/daemon/config.h"
+
+static char directory[] = "/tmp/test_config.XXXXXX";
+static char said[1024 * 1024]; /* problems of the last load, a line each */
+
+static void note_problem(void *userdata UNUSED, const char *text)
+{
+	size_t used = strlen(said);
+
+	snprintf(said + used, sizeof(said) - used, "%s\n", text);
+}
+
+static const char *path_of(const char *name)
+{
+	static char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	return path;
+}
+
+static void write_bytes(const char *name, const char *bytes, size_t length)
+{
+	FILE *file = fopen(path_of(name), "we");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(bytes, 1, length, file), length);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* DIR in a text becomes the test's directory. */
+static void write_file(const char *name, const char *text)
+{
+	static char bytes[65536];
+	size_t used = 0;
+	const char *at;
+
+	bytes[0] = '\0';
+	while ((at = strstr(text, "DIR"))) {
+		used += (size_t)snprintf(bytes + used, sizeof(bytes) - used, "%.*s%s",
+					 (int)(at - text), text, directory);
+		text = at + 3;
+	}
+	snprintf(bytes + used, sizeof(bytes) - used, "%s", text);
+	write_bytes(name, bytes, strlen(bytes));
+}
+
+static int load(const char *path, bool observe, struct config **ret_config)
+{
+	said[0] = '\0';
+	return config_load(ret_config, path, observe, note_problem, NULL);
+}
+
+static struct config *load_good(const char *text)
+{
+	struct config *config;
+
+	write_file("good.conf", text);
+	if (load(path_of("good.conf"), false, &config))
+		fail_msg("%s\n%s", text, said);
+	assert_string_equal(said, "");
+	return config;
+}
+
+/* expected: all problems; each "DIR" is the test's directory. */
+static void expect_said(const char *expected)
+{
+	char *text = strdup(said), *at;
+	size_t length = strlen(directory);
+
+	assert_non_null(text);
+	while ((at = strstr(text, directory))) {
+		memcpy(at, "DIR", 3);
+		memmove(at + 3, at + length, strlen(at + length) + 1);
+	}
+	assert_string_equal(text, expected);
+	free(text);
+}
+
+static void expect_bad(const char *text, const char *expected)
+{
+	struct config *config;
+
+	write_file("bad.conf", text);
+	assert_int_equal(load(path_of("bad.conf"), false, &config), CONFIG_INVALID);
+	expect_said(expected);
+}
+
+static char *read_whole(const char *path)
+{
+	static char text[65536];
+	FILE *file = fopen(path, "re");
+	size_t length;
+
+	assert_non_null(file);
+	length = fread(text, 1, sizeof(text) - 1, file);
+	text[length] = '\0';
+	fclose(file);
+	return text;
+}
+
+static const char *source_path(const char *name)
+{
+	static char path[1024];
+	const char *root = getenv("SMTPGUARD_SOURCE_ROOT");
+
+	snprintf(path, sizeof(path), "%s/%s", root ? root : ".", name);
+	return path;
+}
+
+/* --- what is broken --- */
+
+static void check_broken_file(const char *folder, const char *name)
+{
+	char path[1400], expected[65536];
+	struct config *config;
+	size_t used = 0;
+
+	snprintf(path, sizeof(path), "%s/%.*s.expected", folder, (int)strlen(name) - 5, name);
+	for (char *line = read_whole(path), *end; (end = strchr(line, '\n')); line = end + 1)
+		used += (size_t)snprintf(expected + used, sizeof(expected) - used, "%s/%.*s\n",
+					 folder, (int)(end - line), line);
+	assert_true(used > 0);
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	assert_int_equal(load(path, false, &config), CONFIG_INVALID);
+	assert_string_equal(said, expected);
+}
+
+static void broken_files_are_explained(void **state UNUSED)
+{
+	char folder[1024];
+	unsigned count = 0;
+	struct dirent *entry;
+	DIR *entries;
+
+	snprintf(folder, sizeof(folder), "%s", source_path("tests/lab/broken"));
+	entries = opendir(folder);
+	assert_non_null(entries);
+	while ((entry = readdir(entries))) {
+		const char *ending = strrchr(entry->d_name, '.');
+
+		if (!ending || strcmp(ending, ".conf"))
+			continue;
+		check_broken_file(folder, entry->d_name);
+		count++;
+	}
+	closedir(entries);
+	assert_in_range(count, 20, 1000);
+}
+
+static void files_that_cannot_be_read(void **state UNUSED)
+{
+	struct config *config;
+
+	assert_int_equal(load(path_of("absent.conf"), false, &config), CONFIG_INVALID);
+	expect_said("DIR/absent.conf: cannot be read: No such file or directory\n");
+	assert_int_equal(load(directory, false, &config), CONFIG_INVALID);
+	expect_said("DIR: cannot be read: not a regular file\n");
+	assert_int_equal(mkfifo(path_of("fifo.conf"), 0600), 0);
+	assert_int_equal(load(path_of("fifo.conf"), false, &config), CONFIG_INVALID);
+	expect_said("DIR/fifo.conf: cannot be read: not a regular file\n");
+	write_file("closed.conf", "mode = \"observe\";\n");
+	assert_int_equal(chmod(path_of("closed.conf"), 0), 0);
+	if (access(path_of("closed.conf"), R_OK) < 0) {
+		assert_int_equal(load(path_of("closed.conf"), false, &config), CONFIG_INVALID);
+		expect_said("DIR/closed.conf: cannot be read: Permission denied\n");
+	}
+	write_bytes("nul.conf", "mode\0= 1;\n", 10);
+	assert_int_equal(load(path_of("nul.conf"), false, &config), CONFIG_INVALID);
+	expect_said("DIR/nul.conf:1: NUL byte, allowed: text\n");
+}
+
+static void bad_includes(void **state UNUSED)
+{
+	expect_bad("@include \"DIR\"\n",
+		   "DIR/bad.conf:1: @include: \"DIR\" cannot be read: not a regular file\n");
+	expect_bad("\n@include \"bad.conf\"\n",
+		   "DIR/bad.conf:2: @include: too many, allowed: 10 deep, 64 files in all\n");
+	write_file("part.conf", "bans: {\n max_bans = 4;\n");
+	expect_bad("@include \"part.conf\" # opens a group\n duration = 2;\n};\nmode = 3;\n",
+		   "DIR/part.conf:2: bans.max_bans: 4 is out of range, allowed: 16 to 1048576\n"
+		   "DIR/bad.conf:2: bans.duration: 2 is not a duration, allowed: \"1s\" to "
+		   "\"366d\", units ms s m h d\n"
+		   "DIR/bad.conf:4: mode: 3 is not known, allowed: \"enforce\", \"observe\"\n");
+}
+
+static void too_many_of_something(void **state UNUSED)
+{
+	static char text[16384];
+	size_t used = 0;
+
+	used += (size_t)snprintf(text, sizeof(text), "services: {\n");
+	for (unsigned i = 0; i < 17; i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used,
+					 "s%u: { ports = [ %u ]; };\n", i, i + 1);
+	snprintf(text + used, sizeof(text) - used, "};\n");
+	expect_bad(text, "DIR/bad.conf:1: services: 17 services, allowed: 1 to 16\n");
+
+	used = (size_t)snprintf(text, sizeof(text), "services: {\n");
+	for (unsigned i = 0; i < 5; i++) {
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "s%u: { ports = [ ", i);
+		for (unsigned j = 0; j < 13; j++)
+			used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%u",
+						 j ? ", " : "", 100 * i + j + 1);
+		used += (size_t)snprintf(text + used, sizeof(text) - used, " ]; };\n");
+	}
+	snprintf(text + used, sizeof(text) - used, "};\n");
+	expect_bad(text, "DIR/bad.conf:1: services: 65 ports in all services, allowed: 64\n");
+	expect_bad("services: { a: { ports = [ 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17 ]; }; };",
+		   "DIR/bad.conf:1: services.a.ports: 17 ports, allowed: 1 to 16\n");
+	expect_bad("resolver: { servers = [ \"1.1.1.1\", \"1.1.1.1\", \"1.1.1.1\", \"1.1.1.1\", "
+		   "\"1.1.1.1\", \"1.1.1.1\", \"1.1.1.1\", \"1.1.1.1\", \"1.1.1.1\" ]; };",
+		   "DIR/bad.conf:1: resolver.servers: 9 servers, allowed: 0 to 8\n");
+}
+
+static void numbers_keep_their_size(void **state UNUSED)
+{
+	static const struct {
+		const char *value, *shown;
+	} cases[] = {
+		{ "4294967297", "4294967297 is out of range" },
+		{ "0x100000001", "4294967297 is out of range" },
+		{ "99999999999999999999", "9223372036854775807 is out of range" },
+		{ "-4294967295", "-4294967295 is out of range" },
+		{ "3.0", "3 is not an integer" },
+		{ "1e1", "10 is not an integer" },
+		{ "true", "true is not an integer" },
+		{ "[ 1 ]", "an array is not an integer" },
+		{ "( 1 )", "a list is not an integer" },
+		{ "{ }", "a group is not an integer" },
+		{ "\"\"", "\"\" is not an integer" },
+	};
+	char text[128], expected[256];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		snprintf(text, sizeof(text), "resolver: { tries = %s; };\n", cases[i].value);
+		snprintf(expected, sizeof(expected),
+			 "DIR/bad.conf:1: resolver.tries: %s, allowed: 1 to 5\n", cases[i].shown);
+		expect_bad(text, expected);
+	}
+}
+
+static void bounds_of_every_number(void **state UNUSED)
+{
+	static const struct {
+		const char *group, *key;
+		uint64_t low, high;
+	} cases[] = {
+		{ "sources", "ipv4_prefix", 8, 32 },
+		{ "sources", "ipv6_prefix", 16, 128 },
+		{ "sources", "max_sources", 1024, 16777216 },
+		{ "sources", "max_flows", 1024, 16777216 },
+		{ "bans", "max_bans", 16, 1048576 },
+		{ "resolver", "tries", 1, 5 },
+		{ "resolver", "max_in_flight", 1, 4096 },
+		{ "resolver", "cache", 256, 1048576 },
+		{ "control", "max_clients", 1, 1024 },
+	};
+	char text[128], expected[256];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const uint64_t good[] = { cases[i].low, cases[i].high };
+		const uint64_t bad[] = { cases[i].low - 1, cases[i].high + 1 };
+
+		for (unsigned j = 0; j < 2; j++) {
+			snprintf(text, sizeof(text), "%s: { %s = %" PRIu64 "; };", cases[i].group,
+				 cases[i].key, good[j]);
+			config_free(load_good(text));
+			snprintf(text, sizeof(text), "%s: { %s = %" PRIu64 "; };", cases[i].group,
+				 cases[i].key, bad[j]);
+			snprintf(expected, sizeof(expected),
+				 "DIR/bad.conf:1: %s.%s: %" PRIu64 " is out of range, allowed: "
+				 "%" PRIu64 " to %" PRIu64 "\n",
+				 cases[i].group, cases[i].key, bad[j], cases[i].low, cases[i].high);
+			expect_bad(text, expected);
+		}
+	}
+}
+
+static void bounds_of_every_duration(void **state UNUSED)
+{
+	static const struct {
+		const char *group, *key, *low, *high, *below, *above;
+	} cases[] = {
+		{ "bans", "duration", "1s", "366d", "999ms", "367d" },
+		{ "trust", "unban_grace", "1s", "366d", "999ms", "8785h" },
+		{ "resolver", "deadline", "100ms", "30s", "99ms", "1m" },
+		{ "resolver", "min_ttl", "1s", "1h", "0s", "25h" },
+		{ "resolver", "max_ttl", "60s", "7d", "1ms", "8d" },
+		{ "resolver", "negative_ttl", "1s", "1d", "1ms", "25h" },
+		{ "resolver", "failure_ttl", "1s", "1h", "1ms", "61m" },
+	};
+	char text[128];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *const good[] = { cases[i].low, cases[i].high };
+		const char *const bad[] = { cases[i].below, cases[i].above };
+
+		for (unsigned j = 0; j < 2; j++) {
+			struct config *config;
+
+			snprintf(text, sizeof(text), "%s: { %s = \"%s\"; };", cases[i].group,
+				 cases[i].key, good[j]);
+			config_free(load_good(text));
+			snprintf(text, sizeof(text), "%s: { %s = \"%s\"; };", cases[i].group,
+				 cases[i].key, bad[j]);
+			write_file("bad.conf", text);
+			assert_int_equal(load(path_of("bad.conf"), false, &config), CONFIG_INVALID);
+			assert_non_null(strstr(said, " is out of range, allowed: \""));
+		}
+	}
+}
+
+/* --- what is good --- */
+
+static void same_settings(const struct guard_settings *a, const struct guard_settings *b)
+{
+	assert_int_equal(a->observe, b->observe);
+	assert_int_equal(a->n_services, b->n_services);
+	for (unsigned i = 0; i < a->n_services; i++) {
+		const struct service_settings *s = &a->services[i], *t = &b->services[i];
+
+		assert_string_equal(s->name, t->name);
+		assert_int_equal(s->n_ports, t->n_ports);
+		assert_memory_equal(s->ports, t->ports, sizeof(s->ports));
+		assert_int_equal(s->concurrent, t->concurrent);
+		assert_int_equal(s->new_count, t->new_count);
+		assert_int_equal(s->new_window, t->new_window);
+		assert_int_equal(s->reverse_dns, t->reverse_dns);
+		assert_int_equal(s->verified_concurrent, t->verified_concurrent);
+		assert_int_equal(s->observe, t->observe);
+	}
+	assert_int_equal(a->ipv4_prefix, b->ipv4_prefix);
+	assert_int_equal(a->ipv6_prefix, b->ipv6_prefix);
+	assert_int_equal(a->max_sources, b->max_sources);
+	assert_int_equal(a->max_flows, b->max_flows);
+	assert_int_equal(a->ban_duration, b->ban_duration);
+	assert_int_equal(a->max_bans, b->max_bans);
+	assert_int_equal(a->unban_grace, b->unban_grace);
+	assert_int_equal(a->names.deadline, b->names.deadline);
+	assert_int_equal(a->names.min_ttl, b->names.min_ttl);
+	assert_int_equal(a->names.max_ttl, b->names.max_ttl);
+	assert_int_equal(a->names.negative_ttl, b->names.negative_ttl);
+	assert_int_equal(a->names.failure_ttl, b->names.failure_ttl);
+	assert_int_equal(a->names.cache, b->names.cache);
+	assert_int_equal(a->names.max_in_flight, b->names.max_in_flight);
+}
+
+static void is_default(const struct config *config)
+{
+	struct guard_settings defaults;
+
+	settings_defaults(&defaults);
+	same_settings(&config->guard, &defaults);
+	assert_int_equal(config->resolver_tries, 2);
+	assert_string_equal(config->resolver_servers, "");
+	assert_string_equal(config->control_path, SMTPGUARD_SOCKET_PATH);
+	assert_string_equal(config->control_group, "smtpguard");
+	assert_int_equal(config->control_max_clients, 64);
+	assert_non_null(config->guard.allowed);
+}
+
+static void empty_file_means_the_defaults(void **state UNUSED)
+{
+	struct config *config = load_good("");
+
+	is_default(config);
+	config_free(config);
+	config = load_good("trust: { allow_files = [ ]; };");
+	is_default(config);
+	assert_int_equal(config->allow_files, 0);
+	assert_int_equal(prefix_set_count(config->guard.allowed), 0);
+	assert_null(config_free(config));
+	assert_null(config_free(NULL));
+}
+
+/* The two paths that depend on the build are comments in the sample; they must be right as well. */
+static void sample_means_the_defaults(void **state UNUSED)
+{
+	static const char files[] = "# allow_files = [ \"/etc/smtpguard/", path[] = "# path = \"/";
+	char *text = read_whole(source_path("packaging/smtpguard.conf"));
+	char *files_at = strstr(text, files), *path_at = strstr(text, path);
+	struct config *config = load_good(text);
+
+	is_default(config);
+	config_free(config);
+	assert_non_null(files_at);
+	assert_non_null(path_at);
+	*files_at = *path_at = ' ';
+	config = load_good(text);
+	assert_string_equal(config->control_path, "/run/smtpguard/smtpguard.sock");
+	config_free(config);
+}
+
+static void services_are_exactly_those_given(void **state UNUSED)
+{
+	struct config *config = load_good("services: {\n"
+					  " submission: { ports = [ 587 ] };\n"
+					  " smtp2: { ports = [ 25, 0x1a ], concurrent = \"off\";\n"
+					  "  new = \"off\"; reverse_dns = \"ignore\";\n"
+					  "  verified_concurrent = \"off\"; mode = \"observe\"; };\n"
+					  "};\n");
+	const struct service_settings *service = config->guard.services;
+
+	assert_int_equal(config->guard.n_services, 2);
+	assert_string_equal(service[0].name, "submission");
+	assert_int_equal(service[0].n_ports, 1);
+	assert_int_equal(service[0].concurrent, 10);
+	assert_int_equal(service[0].new_count, 10);
+	assert_int_equal(service[0].new_window, 300 * USEC_PER_SEC);
+	assert_int_equal(service[0].reverse_dns, REVERSE_DNS_EXEMPT);
+	assert_int_equal(service[0].verified_concurrent, 100);
+	assert_false(service[0].observe);
+	assert_string_equal(service[1].name, "smtp2");
+	assert_int_equal(service[1].ports[1], 26);
+	assert_int_equal(service[1].concurrent, 0);
+	assert_int_equal(service[1].new_count, 0);
+	assert_int_equal(service[1].new_window, NEW_WINDOW_DEFAULT);
+	assert_int_equal(service[1].reverse_dns, REVERSE_DNS_IGNORE);
+	assert_int_equal(service[1].verified_concurrent, 0);
+	assert_true(service[1].observe);
+	config_free(config);
+}
+
+static void observe_is_for_every_service(void **state UNUSED)
+{
+	struct config *config = load_good("services: { a: { ports = [ 25 ]; mode = \"enforce\"; }; };"
+					  "mode = \"observe\";");
+
+	assert_true(config->guard.observe);
+	assert_true(config->guard.services[0].observe);
+	config_free(config);
+	write_file("good.conf", "mode = \"enforce\";");
+	assert_int_equal(load(path_of("good.conf"), true, &config), 0);
+	assert_true(config->guard.observe);
+	assert_true(config->guard.services[0].observe);
+	assert_true(config->guard.services[1].observe);
+	config_free(config);
+}
+
+static void servers_are_normalised(void **state UNUSED)
+{
+	struct config *config = load_good("resolver: { servers = [ \"192.0.2.1\", \"192.0.2.2:5353\","
+					  " \"2001:DB8:0:0::1\", \"[2001:db8::2]:53535\","
+					  " \"[::1]\" ]; };");
+	static const char *const bad[] = {
+		"", "192.0.2", "192.0.2.1:", "192.0.2.1:65536", "192.0.2.1:x", "[192.0.2.1]:53",
+		"[::1", "[::1]53", "[::1]:", "::1]", "[]", "fe80::1%eth0", "1.1.1.1,2.2.2.2", ":53",
+	};
+
+	assert_string_equal(config->resolver_servers, "192.0.2.1:53,192.0.2.2:5353,"
+			    "[2001:db8::1]:53,[2001:db8::2]:53535,[::1]:53");
+	config_free(config);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		char text[128], expected[256];
+
+		snprintf(text, sizeof(text), "resolver: { servers = [ \"%s\" ]; };", bad[i]);
+		snprintf(expected, sizeof(expected), "DIR/bad.conf:1: resolver.servers: \"%s\" is "
+			 "not a server, allowed: \"ADDR\", \"ADDR4:PORT\", \"[ADDR6]:PORT\"\n", bad[i]);
+		expect_bad(text, expected);
+	}
+}
+
+static void socket_path_fits(void **state UNUSED)
+{
+	char text[256], path[109] = "/";
+	struct config *config;
+
+	memset(path + 1, 'x', 106);
+	snprintf(text, sizeof(text), "control: { path = \"%s\"; };", path);
+	config = load_good(text);
+	assert_string_equal(config->control_path, path);
+	config_free(config);
+	path[107] = 'x';
+	snprintf(text, sizeof(text), "control: { path = \"%s\"; };", path);
+	write_file("bad.conf", text);
+	assert_int_equal(load(path_of("bad.conf"), false, &config), CONFIG_INVALID);
+	assert_non_null(strstr(said, "allowed: an absolute path of at most 107 bytes"));
+}
+
+static void forms_of_text(void **state UNUSED)
+{
+	struct config *config = load_good("\r\n/* \"comment */ mode = \"observe\"; // mode = 1\r\n"
+					  "control: { group = \"a\\\\\\\"b#/*\" } "
+					  "# @include \"x\"\r\n"
+					  "/*\n@include \"absent\"\n*/ bans = { max_bans = +16L }");
+
+	assert_true(config->guard.observe);
+	assert_string_equal(config->control_group, "a\\\"b#/*");
+	assert_int_equal(config->guard.max_bans, 16);
+	config_free(config);
+	write_file("inner.part", "duration = \"2h\"");
+	write_file("outer.part", "bans: {\n@include \"inner.part\"\n};");
+	config = load_good("@include \"outer.part\" mode = \"observe\";\n");
+	assert_int_equal(config->guard.ban_duration, 7200 * USEC_PER_SEC);
+	assert_true(config->guard.observe);
+	config_free(config);
+}
+
+/* --- allow files --- */
+
+static bool is_allowed(const struct config *config, const char *text)
+{
+	struct address address;
+
+	assert_int_equal(address_parse(text, &address), 0);
+	return prefix_set_match(config->guard.allowed, &address) != NULL;
+}
+
+static void allow_files_fill_the_set(void **state UNUSED)
+{
+	struct config *config;
+
+	write_file("a.list", "# friends\r\n\r\n  192.0.2.1\t# one\r\n198.51.100.0/24\r\n"
+		   "2001:db8::/32\n192.0.2.1/32\n10.0.0.0/8");
+	write_file("b.list", "");
+	write_file("c.other", "203.0.113.1\n");
+	config = load_good("trust: { allow_files = [ \"DIR/*.list\", \"DIR/c.other\", "
+			   "\"DIR/none-*.list\", \"DIR/absent/*\" ]; };");
+	assert_int_equal(config->allow_files, 3);
+	assert_int_equal(prefix_set_count(config->guard.allowed), 5);
+	assert_true(is_allowed(config, "192.0.2.1"));
+	assert_false(is_allowed(config, "192.0.2.2"));
+	assert_true(is_allowed(config, "198.51.100.255"));
+	assert_true(is_allowed(config, "2001:db8:ffff::1"));
+	assert_true(is_allowed(config, "10.255.0.1"));
+	assert_true(is_allowed(config, "203.0.113.1"));
+	config_free(config);
+	unlink(path_of("a.list"));
+	unlink(path_of("b.list"));
+}
+
+static void allow_files_with_problems(void **state UNUSED)
+{
+	static char bytes[4096];
+
+	write_file("x.list", "10.0.0.5/8\n192.0.2.1\nhost.example.net # name\n0.0.0.0/0\n"
+		   "2001::/15\n::/64\n::ffff:0:0/96\n2001:db8::1/64\n192.0.2.1/33\n"
+		   "192.0.2.1 192.0.2.2\n\x1b[2J\"\n-1\n1.2.3.4/\n");
+	expect_bad("mode = 1;\ntrust: { allow_files = [ \"DIR/x.list\" ]; };\nbans = 1;\n",
+		   "DIR/bad.conf:1: mode: 1 is not known, allowed: \"enforce\", \"observe\"\n"
+		   "DIR/x.list:1: 10.0.0.5/8: bits behind the prefix length are set, allowed: "
+		   "10.0.0.0/8\n"
+		   "DIR/x.list:3: host.example.net: not an address or prefix, allowed: ADDR, "
+		   "ADDR/LEN, # comment\n"
+		   "DIR/x.list:4: 0.0.0.0/0: prefix too short, allowed: /8 to /32\n"
+		   "DIR/x.list:5: 2001::/15: prefix too short, allowed: /16 to /128\n"
+		   "DIR/x.list:6: ::/64: prefix covers every IPv4 address, allowed: IPv4 prefixes of "
+		   "/8 to /32\n"
+		   "DIR/x.list:7: ::ffff:0:0/96: prefix too short, allowed: /8 to /32\n"
+		   "DIR/x.list:8: 2001:db8::1/64: bits behind the prefix length are set, allowed: "
+		   "2001:db8::/64\n"
+		   "DIR/x.list:9: 192.0.2.1/33: not an address or prefix, allowed: ADDR, ADDR/LEN, "
+		   "# comment\n"
+		   "DIR/x.list:10: 192.0.2.1 192.0.2.2: not an address or prefix, allowed: ADDR, "
+		   "ADDR/LEN, # comment\n"
+		   "DIR/x.list:11: \\x1b[2J\\x22: not an address or prefix, allowed: ADDR, ADDR/LEN, "
+		   "# comment\n"
+		   "DIR/x.list:12: -1: not an address or prefix, allowed: ADDR, ADDR/LEN, # comment\n"
+		   "DIR/x.list:13: 1.2.3.4/: not an address or prefix, allowed: ADDR, ADDR/LEN, "
+		   "# comment\n"
+		   "DIR/bad.conf:3: bans: 1 is not a group, allowed: a group in { }\n");
+
+	memset(bytes, '1', 1025);
+	memcpy(bytes + 1025, "\n192.0.2.1\n1.1\0.1.1\n", 20);
+	write_bytes("x.list", bytes, 1025 + 20);
+	expect_bad("trust: { allow_files = [ \"DIR/x.list\" ]; };",
+		   "DIR/x.list:1: line too long, allowed: 1024 bytes\n"
+		   "DIR/x.list:3: NUL byte, allowed: text\n");
+	unlink(path_of("x.list"));
+
+	expect_bad("trust: { allow_files = [ \"DIR/x.list\", \"DIR\",\n7 ]; };",
+		   "DIR/bad.conf:2: syntax error: values of different types in an array, allowed: "
+		   "one type\n");
+	expect_bad("trust: { allow_files = [ \"DIR/x.list\", \"DIR\" ]; };",
+		   "DIR/bad.conf:1: trust.allow_files: \"DIR/x.list\" cannot be read: No such file "
+		   "or directory\n"
+		   "DIR: cannot be read: not a regular file\n");
+}
+
+static void allow_entries_are_bounded(void **state UNUSED)
+{
+	FILE *file = fopen(path_of("many.list"), "we");
+	struct config *config;
+
+	assert_non_null(file);
+	for (unsigned i = 0; i < 100000; i++)
+		fprintf(file, "10.%u.%u.%u\n", i >> 16, (i >> 8) & 255, i & 255);
+	fclose(file);
+	config = load_good("trust: { allow_files = [ \"DIR/many.list\" ]; };");
+	assert_int_equal(prefix_set_count(config->guard.allowed), 100000);
+	assert_true(is_allowed(config, "10.1.0.0"));
+	config_free(config);
+	write_file("more.list", "192.0.2.1\n192.0.2.2\n");
+	expect_bad("trust: { allow_files = [ \"DIR/m*.list\" ]; };",
+		   "DIR/more.list:1: too many entries, allowed: 100000 in all allow files\n");
+
+	file = fopen(path_of("many.list"), "we");
+	assert_non_null(file);
+	for (unsigned i = 0; i < 50; i++)
+		fprintf(file, "spam\n");
+	fclose(file);
+	write_file("bad.conf", "trust: { allow_files = [ \"DIR/many.list\" ]; };");
+	assert_int_equal(load(path_of("bad.conf"), false, &config), CONFIG_INVALID);
+	assert_non_null(strstr(said, "many.list:20: spam: "));
+	assert_null(strstr(said, "many.list:21: "));
+	assert_non_null(strstr(said, "many.list: 30 more lines with problems\n"));
+	unlink(path_of("many.list"));
+	unlink(path_of("more.list"));
+}
+
+static void problems_are_printed_as_lines(void **state UNUSED)
+{
+	FILE *file = tmpfile();
+	char text[32] = "";
+
+	assert_non_null(file);
+	config_print_problem(file, "a: b");
+	config_print_problem(file, "c");
+	rewind(file);
+	assert_int_equal(fread(text, 1, sizeof(text) - 1, file), 7);
+	assert_string_equal(text, "a: b\nc\n");
+	fclose(file);
+}
+
+static int make_directory(void **state UNUSED)
+{
+	return mkdtemp(directory) ? 0 : -1;
+}
+
+static int remove_directory(void **state UNUSED)
+{
+	DIR *entries = opendir(directory);
+	struct dirent *entry;
+
+	while (entries && (entry = readdir(entries))) {
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+			unlink(path_of(entry->d_name));
+	}
+	if (entries)
+		closedir(entries);
+	return rmdir(directory);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(broken_files_are_explained),
+		cmocka_unit_test(files_that_cannot_be_read),
+		cmocka_unit_test(bad_includes),
+		cmocka_unit_test(too_many_of_something),
+		cmocka_unit_test(numbers_keep_their_size),
+		cmocka_unit_test(bounds_of_every_number),
+		cmocka_unit_test(bounds_of_every_duration),
+		cmocka_unit_test(empty_file_means_the_defaults),
+		cmocka_unit_test(sample_means_the_defaults),
+		cmocka_unit_test(services_are_exactly_those_given),
+		cmocka_unit_test(observe_is_for_every_service),
+		cmocka_unit_test(servers_are_normalised),
+		cmocka_unit_test(socket_path_fits),
+		cmocka_unit_test(forms_of_text),
+		cmocka_unit_test(allow_files_fill_the_set),
+		cmocka_unit_test(allow_files_with_problems),
+		cmocka_unit_test(allow_entries_are_bounded),
+		cmocka_unit_test(problems_are_printed_as_lines),
+	};
+
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
