@@ -10,6 +10,7 @@
 #include "smtpguard/base/log.h"
 #include "smtpguard/kernel/netlink_socket.h"
 #include "smtpguard/wire/address_message.h"
+#include "smtpguard/wire/netlink_message.h"
 
 #define BUFFER_BYTES 32768
 #define MESSAGES_PER_WAKEUP 64
@@ -50,7 +51,7 @@ static int read_datagram(struct address_watcher *watcher, size_t size)
 	struct address address;
 	bool present;
 
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+	for (; netlink_message_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 		if (nlh->nlmsg_type == NLMSG_DONE) {
 			done = 1;
 			continue;

@@ -11,6 +11,7 @@
 #include "smtpguard/kernel/conntrack_filter.h"
 #include "smtpguard/kernel/netlink_socket.h"
 #include "smtpguard/wire/ct_message.h"
+#include "smtpguard/wire/netlink_message.h"
 
 #define BUFFER_BYTES 32768
 #define RECEIVE_BUFFER_START (8 << 20)
@@ -116,7 +117,7 @@ static void read_messages(struct conntrack_source *source, size_t size, usec_t n
 	int left = (int)size;
 	struct ct_event ct;
 
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+	for (; netlink_message_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 		int r;
 
 		if (nlh->nlmsg_type < NLMSG_MIN_TYPE)
@@ -240,7 +241,7 @@ static int end_of_dump(const struct conntrack_source *source, size_t size)
 	const struct nlmsghdr *nlh = (const struct nlmsghdr *)(const void *)source->buffer;
 	int left = (int)size;
 
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+	for (; netlink_message_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 		const struct nlmsgerr *error = mnl_nlmsg_get_payload(nlh);
 
 		if (nlh->nlmsg_seq != source->sequence)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "smtpguard/kernel/netlink_socket.h"
+#include "smtpguard/wire/netlink_message.h"
 
 #define BUFFER_BYTES 65536
 #define PATIENCE_MS 5000
@@ -23,7 +24,7 @@ static int read_datagram(const uint8_t *buffer, size_t size,
 	const struct nlmsghdr *nlh = (const struct nlmsghdr *)(const void *)buffer;
 	int left = (int)size, r;
 
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+	for (; netlink_message_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 		if (nlh->nlmsg_type == NLMSG_DONE)
 			return 1;
 		if (nlh->nlmsg_type == NLMSG_ERROR) {

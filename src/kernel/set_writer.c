@@ -8,6 +8,7 @@
 
 #include "smtpguard/base/log.h"
 #include "smtpguard/kernel/netlink_socket.h"
+#include "smtpguard/wire/netlink_message.h"
 #include "smtpguard/wire/nft_batch.h"
 
 #define BATCH_BYTES ((size_t)2 << 20)
@@ -61,7 +62,7 @@ static int read_errors(struct set_writer *writer)
 			return result;
 		if (size < 0)
 			return result ? result : (int)size;
-		for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		for (; netlink_message_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 			const struct nlmsgerr *error = mnl_nlmsg_get_payload(nlh);
 
 			if (nlh->nlmsg_type == NLMSG_ERROR &&

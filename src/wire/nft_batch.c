@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "smtpguard/wire/nft_batch.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <libnftnl/common.h>
 #include <libnftnl/set.h>
@@ -185,53 +186,109 @@ size_t nft_element_dump_request(uint8_t bytes[static NFT_ELEMENT_DUMP_REQUEST_BY
 	return nlh->nlmsg_len;
 }
 
-struct comment_reader {
-	char *comment;
-};
+/* --- the reader: our own walk, because libnftnl's follows null pointers in a malformed message --- */
 
-static int read_comment(const struct nftnl_udata *attribute, void *data)
+/* User data of an element: type, length, value, one behind the other (libnftnl/udata.h). */
+static void read_comment(const struct nlattr *attribute, char comment[static NFT_COMMENT_MAX])
 {
-	struct comment_reader *reader = data;
-	size_t length = nftnl_udata_len(attribute);
+	const uint8_t *p = mnl_attr_get_payload(attribute);
+	size_t left = mnl_attr_get_payload_len(attribute);
 
-	if (nftnl_udata_type(attribute) != NFTNL_UDATA_SET_ELEM_COMMENT)
-		return 0;
-	/* foreign bytes: they need not end in a NUL */
-	length = MIN_OF(length, (size_t)NFT_COMMENT_MAX - 1);
-	memcpy(reader->comment, nftnl_udata_get(attribute), length);
-	reader->comment[length] = '\0';
-	return 0;
+	while (left >= 2 && (size_t)p[1] + 2 <= left) {
+		size_t length = MIN_OF((size_t)p[1], (size_t)NFT_COMMENT_MAX - 1);
+
+		if (p[0] == NFTNL_UDATA_SET_ELEM_COMMENT) {
+			/* foreign bytes: they need not end in a NUL */
+			memcpy(comment, p + 2, length);
+			comment[length] = '\0';
+			return;
+		}
+		left -= (size_t)p[1] + 2;
+		p += (size_t)p[1] + 2;
+	}
 }
 
-static usec_t read_time(const struct nftnl_set_elem *element, uint16_t attribute)
+static int read_time(const struct nlattr *attribute, usec_t *time)
 {
 	uint64_t ms;
 
-	if (!nftnl_set_elem_is_set(element, attribute))
-		return USEC_NEVER;
-	ms = nftnl_set_elem_get_u64((struct nftnl_set_elem *)(uintptr_t)element, attribute);
-	return ms < USEC_NEVER / 2 / USEC_PER_MSEC ? ms * USEC_PER_MSEC : USEC_NEVER;
+	if (mnl_attr_get_payload_len(attribute) != sizeof(ms))
+		return -EBADMSG;
+	memcpy(&ms, mnl_attr_get_payload(attribute), sizeof(ms));
+	ms = be64toh(ms);
+	*time = ms < USEC_NEVER / 2 / USEC_PER_MSEC ? ms * USEC_PER_MSEC : USEC_NEVER;
+	return 0;
 }
 
-static int read_element(struct nftnl_set_elem *from, struct nft_element *element)
+static int read_key(const struct nlattr *nest, struct nft_element *element)
 {
-	struct comment_reader reader = { element->comment };
-	uint32_t length;
-	const void *data = nftnl_set_elem_get(from, NFTNL_SET_ELEM_KEY, &length);
+	const struct nlattr *attribute;
 
-	if (!data || (length != 4 && length != 16))
-		return -EBADMSG;
-	memcpy(element->key, data, length);
-	element->key_length = length;
-	element->timeout = read_time(from, NFTNL_SET_ELEM_TIMEOUT);
-	element->remaining = read_time(from, NFTNL_SET_ELEM_EXPIRATION);
+	mnl_attr_for_each_nested(attribute, nest)
+	{
+		size_t length = mnl_attr_get_payload_len(attribute);
+
+		if (mnl_attr_get_type(attribute) != NFTA_DATA_VALUE)
+			continue;
+		if (length != 4 && length != 16)
+			return -EBADMSG;
+		memcpy(element->key, mnl_attr_get_payload(attribute), length);
+		element->key_length = (unsigned)length;
+		return 0;
+	}
+	return -EBADMSG;
+}
+
+static int read_element(const struct nlattr *nest, struct nft_element *element)
+{
+	const struct nlattr *attribute;
+	int r = 0;
+
+	mnl_attr_for_each_nested(attribute, nest)
+	{
+		switch (mnl_attr_get_type(attribute)) {
+		case NFTA_SET_ELEM_KEY:
+			r = read_key(attribute, element);
+			break;
+		case NFTA_SET_ELEM_TIMEOUT:
+			r = read_time(attribute, &element->timeout);
+			break;
+		case NFTA_SET_ELEM_EXPIRATION:
+			r = read_time(attribute, &element->remaining);
+			break;
+		case NFTA_SET_ELEM_USERDATA:
+			read_comment(attribute, element->comment);
+			break;
+		default:
+			break;
+		}
+		if (r < 0)
+			return r;
+	}
 	if (element->remaining == USEC_NEVER)
 		element->remaining = element->timeout;
-	data = nftnl_set_elem_is_set(from, NFTNL_SET_ELEM_USERDATA)
-		       ? nftnl_set_elem_get(from, NFTNL_SET_ELEM_USERDATA, &length)
-		       : NULL;
-	if (data && nftnl_udata_parse(data, length, read_comment, &reader) < 0)
-		element->comment[0] = '\0';
+	return element->key_length ? 0 : -EBADMSG;
+}
+
+static int read_elements(const struct nlattr *nest,
+			 int (*visit)(void *userdata, const struct nft_element *element),
+			 void *userdata)
+{
+	const struct nlattr *attribute;
+
+	mnl_attr_for_each_nested(attribute, nest)
+	{
+		struct nft_element element = { .timeout = USEC_NEVER, .remaining = USEC_NEVER };
+		int r;
+
+		if (mnl_attr_get_type(attribute) != NFTA_LIST_ELEM)
+			continue;
+		r = read_element(attribute, &element);
+		if (r == 0)
+			r = visit(userdata, &element);
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 
@@ -239,27 +296,18 @@ int nft_element_message_decode(const struct nlmsghdr *nlh,
 			       int (*visit)(void *userdata, const struct nft_element *element),
 			       void *userdata)
 {
-	CLEANUP(free_set) struct nftnl_set *set = nftnl_set_alloc();
-	struct nftnl_set_elems_iter *elements;
-	struct nftnl_set_elem *each;
+	const struct nlattr *attribute;
 	int r = 0;
 
-	if (!set)
-		return -ENOMEM;
 	if (nlh->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM) ||
-	    mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nfgenmsg) ||
-	    nftnl_set_elems_nlmsg_parse(nlh, set) < 0)
+	    mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nfgenmsg))
 		return -EBADMSG;
-	elements = nftnl_set_elems_iter_create(set);
-	if (!elements)
-		return -ENOMEM;
-	while (r >= 0 && (each = nftnl_set_elems_iter_next(elements))) {
-		struct nft_element element = { .comment = "" };
-
-		r = read_element(each, &element);
-		if (r == 0)
-			r = visit(userdata, &element);
+	mnl_attr_for_each(attribute, nlh, sizeof(struct nfgenmsg))
+	{
+		if (mnl_attr_get_type(attribute) == NFTA_SET_ELEM_LIST_ELEMENTS)
+			r = read_elements(attribute, visit, userdata);
+		if (r < 0)
+			return r;
 	}
-	nftnl_set_elems_iter_destroy(elements);
-	return r < 0 ? r : 0;
+	return 0;
 }

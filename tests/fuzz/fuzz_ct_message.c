@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "smtpguard/wire/ct_message.h"
+#include "smtpguard/wire/netlink_message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!nlh)
 		return 0;
 	memcpy(nlh, data, size);
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+	for (; netlink_message_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 		int r = ct_message_decode(nlh, &event);
 
 		if (r == 0 && (event.phase < FLOW_SYN || event.phase > FLOW_CLOSED))

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "smtpguard/wire/netlink_message.h"
 #include "smtpguard/wire/nft_batch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -28,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!nlh)
 		return 0;
 	memcpy(nlh, data, size);
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+	for (; netlink_message_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
 		if (nft_element_message_decode(nlh, check, &n) > 0)
 			abort();
 	free(first);

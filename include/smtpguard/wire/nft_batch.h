@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * nf_tables messages about the elements of our sets, by libnftnl: batches out (one batch is one
- * transaction of the kernel), dump lines in. No I/O. The reader is fuzzed.
+ * transaction of the kernel), dump lines in, by our own walk over the attributes. No I/O. The reader is fuzzed.
  */
 #pragma once
 
@@ -52,7 +52,7 @@ struct nft_element {
 	char comment[NFT_COMMENT_MAX]; /* as found: foreign text; empty if there is none */
 };
 
-/* Calls visit for each element of one dump line. -EBADMSG, -ENOMEM, or what visit returned < 0. */
+/* Calls visit for each element of one dump line. -EBADMSG, or what visit returned < 0. */
 int nft_element_message_decode(const struct nlmsghdr *nlh,
 			       int (*visit)(void *userdata, const struct nft_element *element),
 			       void *userdata) MUST_CHECK;
