@@ -63,7 +63,7 @@ def test_small_tables_stay_bounded(sink, guard, load):
                                           if s["tables"]["flows"]["refused"] > 0), None))
     assert status and status["flows"] <= 1024 and status["sources"] <= 1024
     held.close()
-    assert lab.eventually(lambda: daemon.status()["flows"] == 0, 3)
+    assert lab.eventually(lambda: daemon.status()["flows"] == 0, 15)
     offender = sink.sources()
     load.open(offender, 11)
     assert lab.eventually(lambda: sink.banned(offender))
