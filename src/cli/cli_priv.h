@@ -40,6 +40,7 @@ struct arguments {
 
 struct verb {
 	const char *name, *alias; /* alias may be NULL */
+	const char *action;	  /* the second word of `allow add`; NULL: the name is all */
 	const char *word;	  /* what the positional argument is, for the help; NULL: none */
 	bool needs_word;
 	const char *word_parameter; /* the parameter the word is sent as; NULL: as it is */
@@ -50,7 +51,8 @@ struct verb {
 };
 
 extern const struct verb verb_status, verb_sources, verb_bans, verb_explain, verb_ban, verb_unban,
-	verb_events, verb_check_config;
+	verb_allow_add, verb_allow_remove, verb_allow_list, verb_events, verb_reload, verb_flush,
+	verb_check_config;
 
 void complain(const char *format, ...) PRINTF_LIKE(1, 2);
 
@@ -68,7 +70,7 @@ enum exit_code connection_open(struct connection *connection, const struct cli *
 void connection_close(struct connection *connection);
 /* 1: *ret_line (without newline) is valid until the next call; 0: the peer closed; -errno. */
 int connection_read(struct connection *connection, const char **ret_line) MUST_CHECK;
-/* Parses an answer; a refusal is complained about. *ret_answer is the caller's. */
+/* Parses an answer; a refusal is complained about, with all its problems. *ret_answer is the caller's. */
 enum exit_code answer_parse(const struct cli *cli, const char *line, json_t **ret_answer);
 /* Connects, asks, and shows the answer: as it came with --json, otherwise through show(). */
 enum exit_code ask(const struct cli *cli, const struct verb *verb,
@@ -114,6 +116,8 @@ const char *text_of(const json_t *object, const char *key);
 json_int_t number_of(const json_t *object, const char *key);
 bool is_true(const json_t *object, const char *key);
 #define SPAN_TEXT_MAX 32
+/* "until TIME", or "without end" for null. Writes and returns text. */
+const char *end_format(const json_t *object, const char *key, char text[static SPAN_TEXT_MAX]);
 /* "59m 10s", "6d 23h". Writes and returns text. */
 const char *span_format(json_int_t seconds, char text[static SPAN_TEXT_MAX]);
 /* "verified mail.example", "none". Writes and returns text. */

@@ -63,6 +63,10 @@ static enum exit_code build(struct request *request, const struct verb *verb,
 	const char *word = arguments->word;
 
 	put_text(request, verb->name);
+	if (verb->action) {
+		put(request, ' ');
+		put_text(request, verb->action);
+	}
 	if (word && (has_control_character(word) || strpbrk(word, " \"="))) {
 		complain("%s: the argument is no address", verb->name);
 		return EXIT_USAGE;
@@ -233,6 +237,18 @@ int connection_read(struct connection *connection, const char **ret_line)
 
 /* --- the answer --- */
 
+/* The message is the first of the problems, if there is a list of them. */
+static void complain_about(const json_t *answer)
+{
+	const json_t *problems = json_object_get(answer, "problems"), *problem;
+	size_t i;
+
+	if (json_array_size(problems) == 0)
+		complain("%s", text_of(answer, "message"));
+	json_array_foreach(problems, i, problem)
+		complain("%s", json_string_value(problem) ? json_string_value(problem) : "-");
+}
+
 enum exit_code answer_parse(const struct cli *cli, const char *line, json_t **ret_answer)
 {
 	json_error_t error;
@@ -248,7 +264,7 @@ enum exit_code answer_parse(const struct cli *cli, const char *line, json_t **re
 		*ret_answer = answer;
 		return EXIT_DONE;
 	}
-	complain("%s", text_of(answer, "message"));
+	complain_about(answer);
 	code = strcmp(text_of(answer, "code"), "bad-command") ? EXIT_REFUSED : EXIT_USAGE;
 	json_decref(answer);
 	return code;

@@ -14,8 +14,9 @@
 
 /* The order of the help: looking first, then changing. */
 static const struct verb *const verbs[] = {
-	&verb_status, &verb_sources, &verb_bans,  &verb_explain,
-	&verb_events, &verb_ban,     &verb_unban, &verb_check_config,
+	&verb_status,	 &verb_sources,	     &verb_bans,       &verb_explain, &verb_events,
+	&verb_ban,	 &verb_unban,	     &verb_allow_list, &verb_allow_add,
+	&verb_allow_remove, &verb_flush,     &verb_reload,     &verb_check_config,
 };
 
 enum { OPTION_JSON = 256, OPTION_VERSION, OPTION_VERB /* + index of the verb's option */ };
@@ -46,7 +47,8 @@ void complain(const char *format, ...)
 
 static void print_synopsis(FILE *file, const struct verb *verb)
 {
-	fprintf(file, "%s", verb->name);
+	fprintf(file, "%s%s%s", verb->name, verb->action ? " " : "",
+		verb->action ? verb->action : "");
 	if (verb->word)
 		fprintf(file, verb->needs_word ? " %s" : " [%s]", verb->word);
 	for (unsigned i = 0; i < VERB_OPTIONS_MAX && verb->options[i].name; i++)
@@ -91,13 +93,50 @@ static void print_verb_help(const struct verb *verb)
 	}
 }
 
-static const struct verb *find_verb(const char *name)
+/* words: what was typed, NULL at its end. A verb's action is the word after its name. */
+static const struct verb *find_verb(char *const *words)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		if (!strcmp(name, verbs[i]->name) ||
-		    (verbs[i]->alias && !strcmp(name, verbs[i]->alias)))
-			return verbs[i];
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		const struct verb *verb = verbs[i];
+
+		if (strcmp(words[0], verb->name) && (!verb->alias || strcmp(words[0], verb->alias)))
+			continue;
+		if (!verb->action || (words[1] && !strcmp(words[1], verb->action)))
+			return verb;
+	}
 	return NULL;
+}
+
+/* Of a verb that has actions: which there are. */
+static bool print_actions(FILE *file, const char *name)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		if (!verbs[i]->action || strcmp(name, verbs[i]->name))
+			continue;
+		fprintf(file, found ? "       smtpguard " : "usage: smtpguard ");
+		print_synopsis(file, verbs[i]);
+		fprintf(file, "\n");
+		found = true;
+	}
+	return found;
+}
+
+static bool is_help(const char *word)
+{
+	return word && (!strcmp(word, "--help") || !strcmp(word, "-h"));
+}
+
+static enum exit_code unknown_verb(char *const *words)
+{
+	if (is_help(words[1]) && print_actions(stdout, words[0]))
+		return EXIT_DONE;
+	complain("unknown command: %s%s%s", words[0], words[1] ? " " : "",
+		 words[1] ? words[1] : "");
+	if (!print_actions(stderr, words[0]))
+		print_help(stderr);
+	return EXIT_USAGE;
 }
 
 static enum exit_code usage(const struct verb *verb, const char *what, const char *which)
@@ -216,12 +255,11 @@ static enum exit_code run(struct cli *cli, int argc, char **argv)
 		print_help(stderr);
 		return EXIT_USAGE;
 	}
-	verb = find_verb(argv[optind]);
-	if (!verb) {
-		complain("unknown command: %s", argv[optind]);
-		print_help(stderr);
-		return EXIT_USAGE;
-	}
+	verb = find_verb(argv + optind);
+	if (!verb)
+		return unknown_verb(argv + optind);
+	if (verb->action)
+		optind++;
 	return run_verb(verb, cli, argc - optind, argv + optind);
 }
 

@@ -147,6 +147,14 @@ const char *span_format(json_int_t seconds, char text[static SPAN_TEXT_MAX])
 	return text;
 }
 
+const char *end_format(const json_t *object, const char *key, char text[static SPAN_TEXT_MAX])
+{
+	const char *end = json_string_value(json_object_get(object, key));
+
+	snprintf(text, SPAN_TEXT_MAX, end ? "until %.24s" : "without end", end ? end : "");
+	return text;
+}
+
 const char *reverse_dns_format(const json_t *state, const json_t *names,
 			       char text[static CELL_TEXT_MAX])
 {

@@ -5,10 +5,15 @@
 
 static void show_ban(const struct cli *cli, const json_t *answer)
 {
-	const json_t *ban = json_object_get(answer, "ban");
+	const json_t *ban = json_object_get(answer, "ban"), *block = json_object_get(answer, "block");
+	char end[SPAN_TEXT_MAX];
 
-	print_line(cli, COLOUR_NONE, "%s is banned until %s", text_of(ban, "source"),
-		   text_of(ban, "expires"));
+	if (block)
+		print_line(cli, COLOUR_NONE, "%s is blocked %s", text_of(block, "prefix"),
+			   end_format(block, "expires", end));
+	else
+		print_line(cli, COLOUR_NONE, "%s is banned %s", text_of(ban, "source"),
+			   end_format(ban, "expires", end));
 }
 
 static enum exit_code run_ban(const struct cli *cli, const struct verb *verb,
@@ -19,11 +24,11 @@ static enum exit_code run_ban(const struct cli *cli, const struct verb *verb,
 
 static void show_unban(const struct cli *cli, const json_t *answer)
 {
-	if (json_is_string(json_object_get(answer, "source")))
+	if (json_is_string(json_object_get(answer, "trusted_until")))
 		print_line(cli, COLOUR_NONE, "%s is unbanned and trusted until %s",
 			   text_of(answer, "source"), text_of(answer, "trusted_until"));
 	else
-		print_line(cli, COLOUR_NONE, "bans lifted: %lld",
+		print_line(cli, COLOUR_NONE, "bans and blocks lifted: %lld",
 			   (long long)number_of(answer, "unbanned"));
 }
 
@@ -35,19 +40,19 @@ static enum exit_code run_unban(const struct cli *cli, const struct verb *verb,
 
 const struct verb verb_ban = {
 	.name = "ban",
-	.word = "ADDR",
+	.word = "ADDR[/LEN]",
 	.needs_word = true,
-	.help = "ban a source now",
-	.options = { { "for", "DURATION", "how long: 90s, 10m, 1h, 7d (bans.duration)" },
+	.help = "ban a source now, or block a whole prefix",
+	.options = { { "for", "DURATION", "how long: 90s, 10m, 1h, 7d, forever (bans.duration)" },
 		     { "reason", "TEXT", "kept with the ban and shown with it" } },
 	.run = run_ban,
 };
 
 const struct verb verb_unban = {
 	.name = "unban",
-	.word = "ADDR|all",
+	.word = "ADDR[/LEN]|all",
 	.needs_word = true,
-	.help = "lift a ban, or all; the source is trusted for a while, so that it stays lifted",
+	.help = "lift a ban, those in a prefix, or all; a source is then trusted for a while",
 	.options = { { "trust", "DURATION", "how long to trust it (trust.unban_grace)" } },
 	.run = run_unban,
 };

@@ -21,6 +21,7 @@ static int compare(const void *a, const void *b)
 static void add_ban(struct table *table, const json_t *ban)
 {
 	const json_t *left = json_object_get(ban, "remaining_s");
+	bool is_block = !strcmp(text_of(ban, "kind"), "block");
 	bool enforced = is_true(ban, "enforced");
 	char span[SPAN_TEXT_MAX];
 
@@ -28,8 +29,13 @@ static void add_ban(struct table *table, const json_t *ban)
 	table_add(table, COLOUR_NONE, "%s", text_of(ban, "since"));
 	table_add(table, COLOUR_NONE, "%s",
 		  json_is_integer(left) ? span_format(json_integer_value(left), span) : "no end");
-	table_add(table, enforced ? COLOUR_NONE : COLOUR_RED, "%s", enforced ? "yes" : "no");
-	table_add(table, COLOUR_NONE, "%lld", (long long)number_of(ban, "earlier"));
+	if (is_block) {
+		table_add(table, COLOUR_NONE, "blocked");
+		table_add(table, COLOUR_NONE, "-");
+	} else {
+		table_add(table, enforced ? COLOUR_NONE : COLOUR_RED, "%s", enforced ? "yes" : "no");
+		table_add(table, COLOUR_NONE, "%lld", (long long)number_of(ban, "earlier"));
+	}
 	table_add(table, COLOUR_NONE, "%s%s", text_of(ban, "comment"),
 		  is_true(ban, "adopted") ? " (found at start)" : "");
 }
@@ -70,6 +76,6 @@ const struct verb verb_bans = {
 	.name = "bans",
 	.word = "ADDR",
 	.word_parameter = "source",
-	.help = "who is banned, since when, for how long, and why",
+	.help = "who is banned or blocked, since when, for how long, and why",
 	.run = run,
 };

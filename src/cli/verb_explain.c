@@ -29,13 +29,19 @@ static void show_ban(const struct cli *cli, const json_t *ban)
 static void show_facts(const struct cli *cli, const json_t *answer)
 {
 	const json_t *ban = json_object_get(answer, "ban");
+	const json_t *block = json_object_get(answer, "block");
 	const json_t *never = json_object_get(answer, "never");
 	const json_t *name = json_object_get(answer, "reverse_dns");
-	char text[CELL_TEXT_MAX];
+	char text[CELL_TEXT_MAX], end[SPAN_TEXT_MAX];
 
 	if (json_is_object(ban))
 		show_ban(cli, ban);
-	else
+	if (json_is_object(block))
+		print_line(cli, COLOUR_RED, "inside the block %s, since %s, %s%s%s",
+			   text_of(block, "prefix"), text_of(block, "since"),
+			   end_format(block, "expires", end), *text_of(block, "reason") ? ": " : "",
+			   text_of(block, "reason"));
+	if (!json_is_object(ban) && !json_is_object(block))
 		puts("not banned");
 	if (json_is_object(never))
 		print_line(cli, COLOUR_GREEN, "never banned: %s %s", text_of(never, "reason"),

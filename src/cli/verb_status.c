@@ -34,10 +34,12 @@ static const char *ports_format(const json_t *ports, char text[static CELL_TEXT_
 
 static const char *limits_format(const json_t *service, char text[static CELL_TEXT_MAX])
 {
-	char concurrent[32] = "off", fresh[64] = "off", verified[48] = "";
+	char concurrent[32] = "off", fresh[64] = "off", verified[48] = "", ceiling[48] = "";
 
 	if (count(service, "concurrent"))
 		snprintf(concurrent, sizeof(concurrent), "%lld", count(service, "concurrent"));
+	if (count(service, "ceiling"))
+		snprintf(ceiling, sizeof(ceiling), ", ceiling %lld", count(service, "ceiling"));
 	if (count(service, "new"))
 		snprintf(fresh, sizeof(fresh), "%lld/%.24s", count(service, "new"),
 			 text_of(service, "window"));
@@ -48,7 +50,8 @@ static const char *limits_format(const json_t *service, char text[static CELL_TE
 		else
 			snprintf(verified, sizeof(verified), ", verified off");
 	}
-	snprintf(text, CELL_TEXT_MAX, "concurrent %s, new %s%s", concurrent, fresh, verified);
+	snprintf(text, CELL_TEXT_MAX, "concurrent %s, new %s%s%s", concurrent, fresh, verified,
+		 ceiling);
 	return text;
 }
 
@@ -100,9 +103,14 @@ static void show_bans(const struct cli *cli, const json_t *bans)
 
 	print_line(cli, COLOUR_NONE,
 		   "bans      %lld, %lld in the kernel, at most %lld per family; "
-		   "%lld sources trusted, %lld waiting for DNS",
+		   "%lld replaced, %lld held back, %lld waiting for DNS",
 		   count(bans, "count"), count(bans, "enforced"), count(bans, "max_per_family"),
-		   count(bans, "trusted"), count(bans, "pending"));
+		   count(bans, "replaced"), count(bans, "held_back"), count(bans, "pending"));
+	print_line(cli, COLOUR_NONE,
+		   "by hand   %lld blocked, %lld allowed, %lld trusted after an unban; "
+		   "%lld sources pass the ceilings",
+		   count(bans, "blocked"), count(bans, "allowed_by_operator"),
+		   count(bans, "trusted"), count(bans, "trusted_sources"));
 	print_line(cli, COLOUR_NONE, "decisions %lld ban, %lld unban, %lld expire, %lld exempt, "
 				     "%lld observe",
 		   count(decisions, "ban"), count(decisions, "unban"), count(decisions, "expire"),
@@ -136,13 +144,36 @@ static void show_machinery(const struct cli *cli, const json_t *answer)
 		   count(kernel, "refused_elements"), count(kernel, "last_latency_us"));
 }
 
+/* What keeps the bans true: the table, live connections, the ledger. */
+static void show_upkeep(const struct cli *cli, const json_t *answer)
+{
+	const json_t *reconcile = json_object_get(answer, "reconcile");
+	const json_t *closer = json_object_get(answer, "closer");
+	const json_t *ledger = json_object_get(answer, "ledger");
+
+	print_line(cli, COLOUR_NONE, "table     loaded %lld times, %lld foreign changes, %lld repairs; "
+				     "%lld elements added, %lld removed; %lld audits",
+		   count(reconcile, "tables_loaded"), count(reconcile, "foreign_changes"),
+		   count(reconcile, "repairs"), count(reconcile, "elements_added"),
+		   count(reconcile, "elements_removed"), count(reconcile, "audits"));
+	print_line(cli, COLOUR_NONE, "closed    %lld sockets, %lld conntrack entries; %lld failures, "
+				     "last round in %lld us",
+		   count(closer, "sockets_closed"), count(closer, "entries_deleted"),
+		   count(closer, "failures"), count(closer, "last_latency_us"));
+	print_line(cli, COLOUR_NONE, "ledger    %s; %lld written, %lld waiting, %lld lost, slowest "
+				     "write %lld us",
+		   text_of(ledger, "state"), count(ledger, "written"), count(ledger, "queued"),
+		   count(ledger, "dropped"), count(ledger, "slowest_write_us"));
+}
+
 static void show(const struct cli *cli, const json_t *answer)
 {
 	char span[SPAN_TEXT_MAX];
 
-	print_line(cli, COLOUR_BOLD, "smtpguard %s, mode %s, up %s; %lld connections tracked, "
+	print_line(cli, COLOUR_BOLD, "smtpguard %s, mode %s%s, up %s; %lld connections tracked, "
 				     "%lld sources remembered",
 		   text_of(answer, "version"), text_of(answer, "mode"),
+		   json_is_string(json_object_get(answer, "unenforceable")) ? ", not enforcing" : "",
 		   span_format(number_of(answer, "uptime_s"), span), count(answer, "flows"),
 		   count(answer, "sources"));
 	putchar('\n');
@@ -151,6 +182,7 @@ static void show(const struct cli *cli, const json_t *answer)
 	putchar('\n');
 	show_bans(cli, json_object_get(answer, "bans"));
 	show_machinery(cli, answer);
+	show_upkeep(cli, answer);
 }
 
 static enum exit_code run(const struct cli *cli, const struct verb *verb,

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "smtpguard/base/escape.h"
@@ -10,6 +11,9 @@
 
 /* Three reconciling intervals: dumps do not get through. */
 #define SYNC_TOO_OLD (180 * USEC_PER_SEC)
+/* How long a repair stays news. */
+#define REPAIR_SHOWN (600 * USEC_PER_SEC)
+#define AUDITS_DOUBTFUL 3
 
 struct problems {
 	json_t *list;
@@ -34,21 +38,104 @@ static void add_kernel(struct problems *problems, const struct status_facts *fac
 {
 	char error[STATUS_TEXT_MAX / 2];
 
-	if (facts->kernel->ruleset_error)
+	const char *why = facts->guard.unenforceable, *ruleset_error = facts->kernel->ruleset_error;
+
+	if (ruleset_error)
 		add(problems, "table inet smtpguard is not loaded, nothing is enforced: %s",
-		    escape(error, sizeof(error), facts->kernel->ruleset_error,
-			   strlen(facts->kernel->ruleset_error)));
-	else if (!facts->has_writer && !facts->settings->observe)
+		    escape(error, sizeof(error), ruleset_error, strlen(ruleset_error)));
+	if (why && (!ruleset_error || strcmp(why, ruleset_error)))
+		add(problems, "bans are not enforced, sources are judged as in mode observe: %s",
+		    escape(error, sizeof(error), why, strlen(why)));
+	if (!why && !ruleset_error && !facts->has_writer && !facts->settings->observe)
 		add(problems, "no connection to the kernel's sets: bans are not enforced");
 	if (facts->kernel->conntrack_events_sysctl == 0)
 		add(problems, "sysctl net.netfilter.nf_conntrack_events is 0: the kernel reports "
 			      "no connections; set it to 1");
-	if (!facts->settings->observe && facts->bans_enforced < facts->guard.bans)
+	if (!why && !facts->settings->observe && facts->bans_enforced < facts->guard.bans)
 		add(problems, "%" PRIu64 " of %" PRIu32 " bans are not in the kernel's sets",
 		    facts->guard.bans - facts->bans_enforced, facts->guard.bans);
 	if (facts->writer.refused_elements)
 		add(problems, "the kernel refused %" PRIu64 " set elements since start, last: %s",
 		    facts->writer.refused_elements, strerror(-facts->writer.last_error));
+}
+
+static void add_reconcile(struct problems *problems, const struct status_facts *facts)
+{
+	const struct reconcile_facts *reconcile = &facts->reconcile;
+	const struct set_auditor_stats *auditor = &facts->auditor;
+
+	if (reconcile->last_repair && facts->now < reconcile->last_repair + REPAIR_SHOWN)
+		add(problems, "somebody else changed table inet smtpguard: repaired %" PRIu64
+			      " s ago, %" PRIu64 " times since start",
+		    facts->now > reconcile->last_repair ?
+			    (facts->now - reconcile->last_repair) / USEC_PER_SEC :
+			    0,
+		    reconcile->repairs);
+	if (auditor->incomplete >= AUDITS_DOUBTFUL && 2 * auditor->incomplete >= auditor->audits)
+		add(problems, "%" PRIu64 " of %" PRIu64 " audits of the kernel's sets did not see "
+			      "all elements: drift may stay unseen",
+		    auditor->incomplete, auditor->audits);
+}
+
+static void add_closer(struct problems *problems, const struct status_facts *facts)
+{
+	const struct socket_closer_stats *closer = &facts->closer;
+
+	if (!facts->has_closer || !facts->settings->enforcement.close_connections)
+		return;
+	if (!closer->supported)
+		add(problems, "the kernel cannot close connections (no CONFIG_INET_DIAG_DESTROY): "
+			      "those of a banned source hold their slots until they end");
+	else if (closer->failures)
+		add(problems, "closing connections of banned sources failed %" PRIu64
+			      " times since start, last: %s",
+		    closer->failures, strerror(abs(closer->last_error)));
+	if (closer->skipped_sources)
+		add(problems, "connections of %" PRIu64 " banned sources were not closed since "
+			      "start: too many bans at once",
+		    closer->skipped_sources);
+}
+
+static void add_ledger_state(struct problems *problems, const struct ledger_stats *ledger)
+{
+	switch (ledger->state) {
+	case LEDGER_LOADING:
+		add(problems, "the ledger is still being read: earlier bans and lists may be "
+			      "missing");
+		break;
+	case LEDGER_STALLED:
+		add(problems, "the ledger's disk does not answer: %" PRIu32 " entries wait; bans "
+			      "are enforced all the same",
+		    ledger->queued);
+		break;
+	case LEDGER_FAILING:
+		add(problems, "the ledger cannot be written: %s; bans are enforced, but a reboot "
+			      "loses them",
+		    ledger->error[0] ? ledger->error : "unknown error");
+		break;
+	case LEDGER_HEALTHY:
+	case LEDGER_STATES:
+		break;
+	}
+}
+
+static void add_ledger(struct problems *problems, const struct status_facts *facts)
+{
+	const struct ledger_stats *ledger = &facts->ledger;
+
+	if (!facts->has_ledger) {
+		add(problems, "there is no ledger: a reboot loses bans and lists");
+		return;
+	}
+	add_ledger_state(problems, ledger);
+	if (ledger->moved_aside[0])
+		add(problems, "the ledger was corrupt at start and is now at %s: bans and history "
+			      "in it are missing",
+		    ledger->moved_aside);
+	if (ledger->dropped)
+		add(problems, "%" PRIu64 " ledger entries were lost since start because too many "
+			      "waited for the disk",
+		    ledger->dropped);
 }
 
 static void add_events(struct problems *problems, const struct status_facts *facts)
@@ -103,10 +190,21 @@ static void add_bounds(struct problems *problems, const struct status_facts *fac
 		add(problems, "%" PRIu64 " completed handshakes did not enter the window of `new` "
 			      "since start: sources.max_sources is too small",
 		    facts->sources.windows_full);
-	if (facts->guard.bans_full)
-		add(problems, "bans.max_bans (%" PRIu32 ") reached: %" PRIu64
-			      " bans not made since start",
-		    facts->settings->max_bans, facts->guard.bans_full);
+	if (facts->guard.bans_full || facts->guard.bans_replaced)
+		add(problems, "bans.max_bans (%" PRIu32 ") reached: the worst offenders stay; "
+			      "%" PRIu64 " bans gave way to worse ones and %" PRIu64
+			      " were not made since start",
+		    facts->settings->bans.max_bans, facts->guard.bans_replaced,
+		    facts->guard.bans_full);
+	for (unsigned i = 0; i < facts->settings->n_services; i++)
+		if (facts->services[i].ceiling_sources >= RULESET_CEILING_SIZE)
+			add(problems, "the ceiling of %s counts %d sources, its most: further ones are "
+				      "held to the limits only",
+			    facts->settings->services[i].name, RULESET_CEILING_SIZE);
+	if (facts->guard.breaker_open)
+		add(problems, "bans.max_per_minute (%" PRIu32 ") reached: no new bans for now, "
+			      "%" PRIu64 " held back since start",
+		    facts->settings->bans.max_per_minute, facts->guard.bans_held_back);
 }
 
 json_t *status_problems(const struct status_facts *facts)
@@ -116,6 +214,9 @@ json_t *status_problems(const struct status_facts *facts)
 	if (!problems.list)
 		return NULL;
 	add_kernel(&problems, facts);
+	add_reconcile(&problems, facts);
+	add_closer(&problems, facts);
+	add_ledger(&problems, facts);
 	add_events(&problems, facts);
 	add_resolver(&problems, facts);
 	add_bounds(&problems, facts);

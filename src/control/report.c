@@ -1,9 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "smtpguard/control/report.h"
 
+#include <stdio.h>
+
 #include "smtpguard/base/parse.h"
 
 #include "report_priv.h"
+
+json_t *report_numbers(const struct number *list, size_t n)
+{
+	json_t *object = json_object();
+
+	for (size_t i = 0; object && i < n; i++) {
+		if (json_object_set_new(object, list[i].key,
+					json_integer((json_int_t)list[i].value)) < 0) {
+			json_decref(object);
+			return NULL;
+		}
+	}
+	return object;
+}
+
+json_t *report_with(json_t *object, const char *key, json_t *value)
+{
+	if (!object || !value || json_object_set_new(object, key, value) < 0) {
+		if (!object)
+			json_decref(value);
+		json_decref(object);
+		return NULL;
+	}
+	return object;
+}
 
 json_t *report_error(const char *code, const char *message)
 {
@@ -74,7 +101,7 @@ json_t *report_ban(const struct ban *ban, usec_t now)
 	char comment[REASON_COMMENT_MAX];
 
 	return json_pack("{s:o, s:s?, s:s, s:I, s:I, s:s, s:o, s:o, s:I, s:s,"
-			 " s:b, s:b, s:o, s:I, s:o, s:o}",
+			 " s:b, s:b, s:o, s:I, s:o, s:o, s:s}",
 			 "source", report_prefix(&prefix), "service", service_of(reason), "limit",
 			 limit_kind_name(reason->limit), "allowed", (json_int_t)reason->allowed,
 			 "observed", (json_int_t)reason->observed, "reverse_dns",
@@ -83,7 +110,37 @@ json_t *report_ban(const struct ban *ban, usec_t now)
 			 "comment", reason_format(reason, comment), "enforced", ban->enforced,
 			 "adopted", ban->adopted, "remaining_s", seconds_left(ban->expires, now),
 			 "peak", (json_int_t)reason->peak, "window", window_of(reason), "names",
-			 name_of(reason));
+			 name_of(reason), "kind", "ban");
+}
+
+json_t *report_block(const struct operator_entry *entry)
+{
+	return json_pack("{s:o, s:o, s:o, s:s}", "prefix", report_prefix(&entry->prefix), "since",
+			 report_time(entry->since), "expires", report_time(entry->expires),
+			 "reason", entry->text);
+}
+
+json_t *report_block_as_ban(const struct operator_entry *entry, usec_t now)
+{
+	struct ban_reason reason = { .limit = LIMIT_OPERATOR };
+	char comment[REASON_COMMENT_MAX];
+
+	snprintf(reason.text, sizeof(reason.text), "%s", entry->text);
+	return json_pack("{s:o, s:n, s:s, s:n, s:n, s:n, s:o, s:o, s:n, s:s,"
+			 " s:n, s:n, s:o, s:n, s:n, s:[], s:s}",
+			 "source", report_prefix(&entry->prefix), "service", "limit",
+			 limit_kind_name(reason.limit), "allowed", "observed", "reverse_dns",
+			 "since", report_time(entry->since), "expires", report_time(entry->expires),
+			 "earlier", "comment", reason_format(&reason, comment), "enforced",
+			 "adopted", "remaining_s", seconds_left(entry->expires, now), "peak",
+			 "window", "names", "kind", "block");
+}
+
+json_t *report_allowed(const struct operator_entry *entry)
+{
+	return json_pack("{s:o, s:s, s:o, s:o, s:s}", "prefix", report_prefix(&entry->prefix),
+			 "from", "operator", "since", report_time(entry->since), "expires",
+			 report_time(entry->expires), "comment", entry->text);
 }
 
 json_t *report_decision(const struct guard_op *op)
@@ -98,7 +155,7 @@ json_t *report_decision(const struct guard_op *op)
 			 "limit", limit_kind_name(reason->limit), "allowed",
 			 (json_int_t)reason->allowed, "observed", (json_int_t)reason->observed,
 			 "reverse_dns", ptr_state_name(reason->ptr_state), "expires",
-			 op->ban ? report_time(op->ban->expires) : json_null(), "earlier",
+			 op->until ? report_time(op->until) : json_null(), "earlier",
 			 op->ban ? (json_int_t)op->ban->earlier : (json_int_t)0, "comment",
 			 reason_format(reason, comment), "peak", (json_int_t)reason->peak, "window",
 			 window_of(reason), "names", name_of(reason), "because", op->because);
@@ -108,7 +165,7 @@ json_t *report_limits(const struct service_settings *service)
 {
 	char window[DURATION_TEXT_MAX];
 
-	return json_pack("{s:I, s:I, s:s, s:s, s:I, s:s}", "concurrent",
+	return json_pack("{s:I, s:I, s:s, s:s, s:I, s:s, s:I}", "concurrent",
 			 (json_int_t)service->concurrent, "new", (json_int_t)service->new_count,
 			 "window", window_format(service->new_window, window), "reverse_dns",
 			 service->reverse_dns == REVERSE_DNS_EXEMPT ? "exempt" : "ignore",
@@ -116,10 +173,26 @@ json_t *report_limits(const struct service_settings *service)
 			 service->reverse_dns == REVERSE_DNS_EXEMPT ?
 				 (json_int_t)service->verified_concurrent :
 				 (json_int_t)0,
-			 "mode", service->observe ? "observe" : "enforce");
+			 "mode", service->observe ? "observe" : "enforce", "ceiling",
+			 (json_int_t)service->ceiling);
 }
 
 /* --- explain --- */
+
+/* Of a source that has no entry. */
+static enum standing standing_unseen(const struct guard *guard, const struct prefix *source)
+{
+	const struct operator_entry *block =
+		operator_list_match(guard_list(guard, GUARD_LIST_BLOCKED), &source->address);
+
+	/* the kernel asks for the allowed ones first */
+	if (guard_never(guard, source, NULL) != NEVER_NOT)
+		return STANDING_NORMAL;
+	if ((block && block->prefix.length <= source->length) ||
+	    ban_table_find(guard_bans(guard), source))
+		return STANDING_BANNED;
+	return STANDING_NORMAL;
+}
 
 static json_t *explain_service(struct guard *guard, const struct prefix *source, unsigned index,
 			       usec_t now)
@@ -131,11 +204,8 @@ static json_t *explain_service(struct guard *guard, const struct prefix *source,
 	if (!entry)
 		return json_pack("{s:s, s:b, s:s, s:i, s:i, s:i, s:i, s:n, s:o}", "service",
 				 service->name, "seen", 0, "standing",
-				 standing_name(ban_table_find(guard_bans(guard), source) ?
-						       STANDING_BANNED :
-						       STANDING_NORMAL),
-				 "concurrent", 0, "half_open", 0,
-				 "new", 0, "peak", 0, "last_change", "limits",
+				 standing_name(standing_unseen(guard, source)), "concurrent", 0,
+				 "half_open", 0, "new", 0, "peak", 0, "last_change", "limits",
 				 report_limits(service));
 	return json_pack("{s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "service", service->name,
 			 "seen", 1, "standing", standing_name(guard_standing(guard, entry)),
@@ -197,6 +267,15 @@ static json_t *explain_name(struct guard *guard, const struct address *client, u
 			 ptr_state_name(state), "names", report_names(names, n_names));
 }
 
+/* A block that contains the source, or a part of it. */
+static json_t *explain_block(struct guard *guard, const struct prefix *source)
+{
+	const struct operator_entry *entry =
+		operator_list_overlap(guard_list(guard, GUARD_LIST_BLOCKED), source);
+
+	return entry ? report_block(entry) : json_null();
+}
+
 json_t *report_explain(const struct report_inputs *inputs, const struct address *address,
 		       const struct prefix *source, usec_t now)
 {
@@ -205,9 +284,10 @@ json_t *report_explain(const struct report_inputs *inputs, const struct address 
 	const struct ban *ban = ban_table_find(guard_bans(guard), source);
 	char text[ADDRESS_TEXT_MAX];
 
-	return json_pack("{s:b, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "ok", 1, "address",
+	return json_pack("{s:b, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "ok", 1, "address",
 			 address_format(address, text), "source", report_prefix(source), "seen",
-			 entry || ban, "ban", ban ? report_ban(ban, now) : json_null(), "never",
+			 entry || ban, "ban", ban ? report_ban(ban, now) : json_null(), "block",
+			 explain_block(guard, source), "never",
 			 explain_never(guard, source),
 			 "trusted_until", report_time(guard_grace_until(guard, source, now)),
 			 "reverse_dns",

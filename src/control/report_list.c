@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "smtpguard/control/report.h"
 
@@ -14,13 +15,20 @@ struct pick {
 
 struct report_list {
 	struct guard *guard;
-	bool is_bans;
+	enum control_verb verb;
 	uint64_t total;
 
 	/* bans */
 	uint32_t cursor;
-	bool one; /* only the ban of `prefix` */
+	bool one; /* only the ban of `prefix`, and a block of it */
+	bool bans_done;
 	struct prefix prefix;
+
+	/* blocks, or what an operator allowed: continued by address, since places may shift */
+	struct address last; /* that was shown */
+	bool has_last;
+	/* of the allow files */
+	uint32_t next_file;
 
 	/* sources: the best `capacity` ones, a min-heap while selecting, then sorted, best first */
 	struct pick *picks;
@@ -151,10 +159,10 @@ int report_list_new(struct report_list **ret_list, const struct report_inputs *i
 	if (!list)
 		return -ENOMEM;
 	list->guard = inputs->guard;
-	list->is_bans = command->verb == CONTROL_BANS;
+	list->verb = command->verb;
 	list->one = command->has_prefix;
 	list->prefix = command->prefix;
-	if (!list->is_bans)
+	if (list->verb == CONTROL_SOURCES)
 		r = select_sources(list, command, now);
 	if (r != 0) {
 		report_list_free(list);
@@ -166,7 +174,14 @@ int report_list_new(struct report_list **ret_list, const struct report_inputs *i
 
 const char *report_list_key(const struct report_list *list)
 {
-	return list->is_bans ? "bans" : "sources";
+	switch (list->verb) {
+	case CONTROL_BANS:
+		return "bans";
+	case CONTROL_ALLOW_LIST:
+		return "allowed";
+	default:
+		return "sources";
+	}
 }
 
 uint64_t report_list_total(const struct report_list *list)
@@ -197,50 +212,113 @@ static json_t *report_source(struct guard *guard, struct source *source, usec_t 
 
 static const struct ban *next_ban(struct report_list *list)
 {
-	const struct ban *ban;
-
 	if (!list->one)
-		ban = ban_table_walk(guard_bans(list->guard), &list->cursor);
-	else if (list->cursor++ == 0)
-		ban = ban_table_find(guard_bans(list->guard), &list->prefix);
-	else
-		ban = NULL;
-	if (ban)
-		list->total++;
-	return ban;
+		return ban_table_walk(guard_bans(list->guard), &list->cursor);
+	return list->cursor++ == 0 ? ban_table_find(guard_bans(list->guard), &list->prefix) : NULL;
 }
 
-static struct source *next_source(struct report_list *list)
+/* The first entry behind the last one that was shown. */
+static const struct operator_entry *next_entry(struct report_list *list, enum guard_list which)
+{
+	const struct operator_list *entries = guard_list(list->guard, which);
+	uint32_t low = 0, high = list->has_last ? operator_list_count(entries) : 0;
+	const struct operator_entry *entry;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		entry = operator_list_at(entries, middle);
+		if (memcmp(&entry->prefix.address, &list->last, sizeof(list->last)) <= 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == operator_list_count(entries))
+		return NULL;
+	entry = operator_list_at(entries, low);
+	list->last = entry->prefix.address;
+	list->has_last = true;
+	return entry;
+}
+
+static const struct operator_entry *next_block(struct report_list *list)
+{
+	if (!list->one)
+		return next_entry(list, GUARD_LIST_BLOCKED);
+	if (list->has_last)
+		return NULL;
+	list->has_last = true;
+	return operator_list_overlap(guard_list(list->guard, GUARD_LIST_BLOCKED), &list->prefix);
+}
+
+static int next_of_bans(struct report_list *list, usec_t now, json_t **ret_entry)
+{
+	const struct ban *ban = list->bans_done ? NULL : next_ban(list);
+	const struct operator_entry *block;
+
+	if (ban) {
+		*ret_entry = report_ban(ban, now);
+		return 0;
+	}
+	list->bans_done = true;
+	block = next_block(list);
+	if (!block)
+		return REPORT_LIST_END;
+	*ret_entry = report_block_as_ban(block, now);
+	return 0;
+}
+
+static int next_of_allowed(struct report_list *list, json_t **ret_entry)
+{
+	const struct operator_entry *entry = NULL;
+	const struct prefix_set *files = guard_settings(list->guard)->allowed;
+
+	if (list->next_file == 0)
+		entry = next_entry(list, GUARD_LIST_ALLOWED);
+	if (entry) {
+		*ret_entry = report_allowed(entry);
+		return 0;
+	}
+	if (!files || list->next_file >= prefix_set_count(files))
+		return REPORT_LIST_END;
+	*ret_entry = json_pack("{s:o, s:s, s:n, s:n, s:n}", "prefix",
+			       report_prefix(prefix_set_at(files, list->next_file++)), "from",
+			       "file", "since", "expires", "comment");
+	return 0;
+}
+
+static int next_of_sources(struct report_list *list, usec_t now, json_t **ret_entry)
 {
 	while (list->next < list->n_picks) {
 		struct source *source = source_table_at(guard_sources(list->guard),
 							list->picks[list->next++].handle);
 
-		if (source)
-			return source;
+		if (!source)
+			continue;
+		*ret_entry = report_source(list->guard, source, now);
+		return 0;
 	}
-	return NULL;
+	return REPORT_LIST_END;
 }
 
 int report_list_next(struct report_list *list, usec_t now, json_t **ret_entry)
 {
 	json_t *entry;
+	int r;
 
-	if (list->is_bans) {
-		const struct ban *ban = next_ban(list);
-
-		if (!ban)
-			return REPORT_LIST_END;
-		entry = report_ban(ban, now);
-	} else {
-		struct source *source = next_source(list);
-
-		if (!source)
-			return REPORT_LIST_END;
-		entry = report_source(list->guard, source, now);
-	}
+	if (list->verb == CONTROL_BANS)
+		r = next_of_bans(list, now, &entry);
+	else if (list->verb == CONTROL_ALLOW_LIST)
+		r = next_of_allowed(list, &entry);
+	else
+		r = next_of_sources(list, now, &entry);
+	if (r != 0)
+		return r;
 	if (!entry)
 		return -ENOMEM;
+	/* the total of sources is that of their selection */
+	if (list->verb != CONTROL_SOURCES)
+		list->total++;
 	*ret_entry = entry;
 	return 0;
 }

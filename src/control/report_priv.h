@@ -8,9 +8,24 @@
 #include <jansson.h>
 
 #include "smtpguard/base/address.h"
+#include "smtpguard/policy/operator_list.h"
 #include "smtpguard/policy/settings.h"
 
+/* An object of whole numbers. */
+struct number {
+	const char *key;
+	uint64_t value;
+};
+json_t *report_numbers(const struct number *list, size_t n);
+#define NUMBERS(...)                                                                               \
+	report_numbers((const struct number[]){ __VA_ARGS__ },                                     \
+		       sizeof((const struct number[]){ __VA_ARGS__ }) / sizeof(struct number))
+
 json_t *report_prefix(const struct prefix *prefix);
+/* Adds a member, stealing value. NULL (both released) when either is missing. */
+json_t *report_with(json_t *object, const char *key, json_t *value);
 json_t *report_names(const char *const *names, unsigned n_names);
-/* A service's limits, reverse-DNS use and mode. */
+/* A block as a member of `bans`: the keys of report_ban(). */
+json_t *report_block_as_ban(const struct operator_entry *entry, usec_t now);
+/* A service's limits, ceiling, reverse-DNS use and mode. */
 json_t *report_limits(const struct service_settings *service);

@@ -8,41 +8,6 @@
 #include "report_priv.h"
 #include "report_status_priv.h"
 
-struct number {
-	const char *key;
-	uint64_t value;
-};
-
-static json_t *numbers(const struct number *list, size_t n)
-{
-	json_t *object = json_object();
-
-	for (size_t i = 0; object && i < n; i++) {
-		if (json_object_set_new(object, list[i].key,
-					json_integer((json_int_t)list[i].value)) < 0) {
-			json_decref(object);
-			return NULL;
-		}
-	}
-	return object;
-}
-
-#define NUMBERS(...)                                                                               \
-	numbers((const struct number[]){ __VA_ARGS__ },                                            \
-		sizeof((const struct number[]){ __VA_ARGS__ }) / sizeof(struct number))
-
-/* Adds a member; NULL (the object released) when either is missing. */
-static json_t *with(json_t *object, const char *key, json_t *value)
-{
-	if (!object || !value || json_object_set_new(object, key, value) < 0) {
-		if (!object)
-			json_decref(value);
-		json_decref(object);
-		return NULL;
-	}
-	return object;
-}
-
 static json_t *events_object(const struct status_facts *facts)
 {
 	const struct conntrack_stats *conntrack = &facts->conntrack;
@@ -57,11 +22,11 @@ static json_t *events_object(const struct status_facts *facts)
 		{ "drift_removed", guard->drift_removed },
 		{ "receive_buffer_bytes", conntrack->receive_buffer_bytes });
 
-	object = with(object, "last_sync_age_s",
+	object = report_with(object, "last_sync_age_s",
 		      conntrack->last_sync ?
 			      json_integer((json_int_t)(facts->sync_age / USEC_PER_SEC)) :
 			      json_null());
-	return with(object, "in_doubt", json_boolean(guard->in_doubt));
+	return report_with(object, "in_doubt", json_boolean(guard->in_doubt));
 }
 
 static json_t *decisions_object(const struct guard_stats *guard)
@@ -69,7 +34,7 @@ static json_t *decisions_object(const struct guard_stats *guard)
 	json_t *object = json_object();
 
 	for (unsigned i = 0; i < DECISIONS; i++)
-		object = with(object, decision_type_name((enum decision_type)i),
+		object = report_with(object, decision_type_name((enum decision_type)i),
 			      json_integer((json_int_t)guard->decisions[i]));
 	return object;
 }
@@ -78,13 +43,20 @@ static json_t *bans_object(const struct status_facts *facts)
 {
 	json_t *object = NUMBERS({ "count", facts->guard.bans },
 				 { "enforced", facts->bans_enforced },
-				 { "max_per_family", facts->settings->max_bans },
+				 { "max_per_family", facts->settings->bans.max_bans },
+				 { "max_per_minute", facts->settings->bans.max_per_minute },
 				 { "full", facts->guard.bans_full },
+				 { "replaced", facts->guard.bans_replaced },
+				 { "held_back", facts->guard.bans_held_back },
 				 { "refused", facts->guard.elements_refused },
+				 { "blocked", facts->blocked },
+				 { "allowed_by_operator", facts->allowed },
 				 { "trusted", facts->guard.graces },
+				 { "trusted_sources", facts->guard.trusted },
 				 { "pending", facts->guard.pending });
 
-	return with(object, "decisions", decisions_object(&facts->guard));
+	object = report_with(object, "breaker_open", json_boolean(facts->guard.breaker_open));
+	return report_with(object, "decisions", decisions_object(&facts->guard));
 }
 
 static json_t *resolver_object(const struct status_facts *facts)
@@ -103,14 +75,14 @@ static json_t *resolver_object(const struct status_facts *facts)
 	json_t *states = json_object();
 
 	for (unsigned i = 0; i < PTR_STATES; i++)
-		states = with(states, ptr_state_name((enum ptr_state)i),
+		states = report_with(states, ptr_state_name((enum ptr_state)i),
 			      json_integer((json_int_t)names->states[i]));
 	if (!object || !counts || json_object_update(object, counts) < 0) {
 		json_decref(object);
 		object = NULL;
 	}
 	json_decref(counts);
-	return with(object, "states", states);
+	return report_with(object, "states", states);
 }
 
 static json_t *kernel_object(const struct status_facts *facts)
@@ -129,17 +101,20 @@ static json_t *kernel_object(const struct status_facts *facts)
 			   kernel->conntrack_events_sysctl < 0 ?
 				   json_null() :
 				   json_integer(kernel->conntrack_events_sysctl));
-	object = with(object, "batches", json_integer((json_int_t)writer->batches));
-	object = with(object, "elements_added", json_integer((json_int_t)writer->elements_added));
-	object = with(object, "elements_deleted",
-		      json_integer((json_int_t)writer->elements_deleted));
-	object = with(object, "failed_batches", json_integer((json_int_t)writer->failed_batches));
-	object = with(object, "refused_elements",
-		      json_integer((json_int_t)writer->refused_elements));
-	object = with(object, "last_error",
-		      writer->last_error ? json_string(strerror(-writer->last_error)) :
-					   json_null());
-	return with(object, "last_latency_us", json_integer((json_int_t)writer->last_latency));
+	object = report_with(object, "batches", json_integer((json_int_t)writer->batches));
+	object = report_with(object, "elements_added",
+			     json_integer((json_int_t)writer->elements_added));
+	object = report_with(object, "elements_deleted",
+			     json_integer((json_int_t)writer->elements_deleted));
+	object = report_with(object, "failed_batches",
+			     json_integer((json_int_t)writer->failed_batches));
+	object = report_with(object, "refused_elements",
+			     json_integer((json_int_t)writer->refused_elements));
+	object = report_with(object, "last_error",
+			     writer->last_error ? json_string(strerror(-writer->last_error)) :
+						  json_null());
+	return report_with(object, "last_latency_us",
+			   json_integer((json_int_t)writer->last_latency));
 }
 
 static json_t *service_object(const struct service_settings *service,
@@ -154,19 +129,21 @@ static json_t *service_object(const struct service_settings *service,
 			ports = NULL;
 		}
 	}
-	object = with(object, "ports", ports);
+	object = report_with(object, "ports", ports);
 	if (object && (!limits || json_object_update(object, limits) < 0)) {
 		json_decref(object);
 		object = NULL;
 	}
 	json_decref(limits);
-	object = with(object, "connections", json_integer((json_int_t)now->connections));
-	object = with(object, "half_open", json_integer((json_int_t)now->half_open));
-	object = with(object, "sources", json_integer((json_int_t)now->sources));
+	object = report_with(object, "connections", json_integer((json_int_t)now->connections));
+	object = report_with(object, "half_open", json_integer((json_int_t)now->half_open));
+	object = report_with(object, "sources", json_integer((json_int_t)now->sources));
+	object = report_with(object, "ceiling_sources",
+			     json_integer((json_int_t)now->ceiling_sources));
 	for (unsigned i = 0; i < STANDINGS; i++)
-		standings = with(standings, standing_name((enum standing)i),
+		standings = report_with(standings, standing_name((enum standing)i),
 				 json_integer((json_int_t)now->standings[i]));
-	return with(object, "standings", standings);
+	return report_with(object, "standings", standings);
 }
 
 static json_t *services_object(const struct status_facts *facts)
@@ -174,7 +151,7 @@ static json_t *services_object(const struct status_facts *facts)
 	json_t *object = json_object();
 
 	for (unsigned i = 0; i < facts->settings->n_services; i++)
-		object = with(object, facts->settings->services[i].name,
+		object = report_with(object, facts->settings->services[i].name,
 			      service_object(&facts->settings->services[i], &facts->services[i]));
 	return object;
 }
@@ -194,10 +171,10 @@ static json_t *tables_object(const struct status_facts *facts)
 	json_t *names = NUMBERS({ "used", facts->names.entries },
 				{ "capacity", facts->settings->names.cache },
 				{ "evicted", facts->names.evicted });
-	json_t *object = with(json_object(), "flows", flows);
+	json_t *object = report_with(json_object(), "flows", flows);
 
-	object = with(object, "sources", sources);
-	return with(object, "names", names);
+	object = report_with(object, "sources", sources);
+	return report_with(object, "names", names);
 }
 
 static json_t *control_object(const struct control_stats *control)
@@ -227,11 +204,26 @@ static void count_sources(struct guard *guard, struct status_facts *facts)
 	}
 }
 
+static void gather_ceilings(const struct set_auditor *auditor, struct status_facts *facts)
+{
+	char name[SET_AUDITOR_NAME_MAX];
+
+	for (unsigned i = 0; i < facts->settings->n_services; i++) {
+		for (int family = 4; family <= 6; family += 2) {
+			uint32_t *fuller = &facts->services[i].ceiling_sources;
+
+			ruleset_ceiling_name(facts->settings->services[i].name, family, name);
+			*fuller = MAX_OF(*fuller, set_auditor_count(auditor, name));
+		}
+	}
+}
+
 static void gather(const struct report_inputs *inputs, usec_t now, struct status_facts *facts)
 {
 	const struct ban *ban;
 	uint32_t cursor = 0;
 
+	facts->now = now;
 	facts->settings = guard_settings(inputs->guard);
 	facts->kernel = inputs->kernel;
 	facts->has_writer = inputs->writer;
@@ -246,9 +238,31 @@ static void gather(const struct report_inputs *inputs, usec_t now, struct status
 		resolver_client_stats(inputs->resolver, &facts->resolver);
 	if (facts->conntrack.last_sync && now > facts->conntrack.last_sync)
 		facts->sync_age = now - facts->conntrack.last_sync;
+	if (inputs->closer)
+		socket_closer_stats(inputs->closer, &facts->closer);
+	if (inputs->watcher)
+		ruleset_watcher_stats(inputs->watcher, &facts->watcher);
+	if (inputs->auditor)
+		set_auditor_stats(inputs->auditor, &facts->auditor);
+	if (inputs->auditor)
+		gather_ceilings(inputs->auditor, facts);
+	if (inputs->ledger)
+		ledger_stats(inputs->ledger, &facts->ledger);
+	if (inputs->reconcile)
+		facts->reconcile = *inputs->reconcile;
+	facts->has_closer = inputs->closer;
+	facts->has_ledger = inputs->ledger;
+	facts->blocked = operator_list_count(guard_list(inputs->guard, GUARD_LIST_BLOCKED));
+	facts->allowed = operator_list_count(guard_list(inputs->guard, GUARD_LIST_ALLOWED));
 	while ((ban = ban_table_walk(guard_bans(inputs->guard), &cursor)))
 		facts->bans_enforced += ban->enforced;
 	count_sources(inputs->guard, facts);
+}
+
+static bool is_enforcing(const struct status_facts *facts)
+{
+	return !facts->settings->observe && !facts->guard.unenforceable &&
+	       !facts->kernel->ruleset_error;
 }
 
 json_t *report_status(const struct report_inputs *inputs, const struct control_stats *control,
@@ -258,14 +272,18 @@ json_t *report_status(const struct report_inputs *inputs, const struct control_s
 	usec_t uptime = now > inputs->started ? now - inputs->started : 0;
 
 	gather(inputs, now, &facts);
-	return json_pack("{s:b, s:i, s:s, s:s, s:I, s:o, s:I, s:I,"
-			 " s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:b, s:i, s:s, s:s, s:b, s:s?, s:I, s:o, s:I, s:I,"
+			 " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			 "ok", 1, "schema", 1, "version", inputs->version, "mode",
-			 facts.settings->observe ? "observe" : "enforce", "uptime_s",
-			 (json_int_t)(uptime / USEC_PER_SEC), "events", events_object(&facts),
+			 facts.settings->observe ? "observe" : "enforce", "enforcing",
+			 is_enforcing(&facts), "unenforceable", facts.guard.unenforceable,
+			 "uptime_s", (json_int_t)(uptime / USEC_PER_SEC), "events",
+			 events_object(&facts),
 			 "flows", (json_int_t)facts.guard.flows, "sources",
 			 (json_int_t)facts.sources.entries, "bans", bans_object(&facts), "resolver",
-			 resolver_object(&facts), "kernel", kernel_object(&facts), "services",
-			 services_object(&facts), "tables", tables_object(&facts), "control",
-			 control_object(control), "problems", status_problems(&facts));
+			 resolver_object(&facts), "kernel", kernel_object(&facts), "reconcile",
+			 status_reconcile(&facts), "closer", status_closer(&facts), "ledger",
+			 status_ledger(&facts), "services", services_object(&facts), "tables",
+			 tables_object(&facts), "control", control_object(control), "problems",
+			 status_problems(&facts));
 }

@@ -5,12 +5,14 @@
 #pragma once
 
 #include "smtpguard/control/report.h"
+#include "smtpguard/kernel/ruleset.h"
 
 #define STATUS_TEXT_MAX 400
 
 struct service_facts { /* sources with connections, at this moment */
 	uint64_t connections, half_open, sources;
 	uint64_t standings[STANDINGS];
+	uint32_t ceiling_sources; /* of the fuller family, at the last audit */
 };
 
 struct status_facts {
@@ -22,11 +24,23 @@ struct status_facts {
 	struct conntrack_stats conntrack;
 	struct set_writer_stats writer;
 	struct resolver_stats resolver;
+	struct socket_closer_stats closer;
+	struct ruleset_watcher_stats watcher;
+	struct set_auditor_stats auditor;
+	struct ledger_stats ledger;
+	struct reconcile_facts reconcile;
 	struct service_facts services[SERVICES_MAX];
 	uint64_t bans_enforced;
+	uint32_t blocked, allowed; /* prefixes listed by hand */
+	usec_t now;
 	usec_t sync_age; /* since the last complete dump, if there was one */
-	bool has_writer;
+	bool has_writer, has_closer, has_ledger;
 };
+
+/* report_upkeep.c: members of the answer. */
+json_t *status_reconcile(const struct status_facts *facts);
+json_t *status_closer(const struct status_facts *facts);
+json_t *status_ledger(const struct status_facts *facts);
 
 /* One sentence for each doubt or degradation. NULL when out of memory. */
 json_t *status_problems(const struct status_facts *facts);

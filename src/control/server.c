@@ -2,6 +2,7 @@
 #include "smtpguard/control/server.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -77,7 +78,7 @@ static int on_listener(sd_event_source *source, int fd, uint32_t revents UNUSED,
 
 			return r < 0 ? r : start_timer(server);
 		}
-		if (server->stats.clients >= server->settings->max_clients)
+		if (server->stats.clients >= server->max_clients)
 			refuse(server, peer);
 		else if (client_new(server, peer) < 0)
 			server->stats.refused_clients++;
@@ -93,14 +94,14 @@ struct control_server *control_server_free(struct control_server *server)
 
 	if (!server)
 		return NULL;
-	while (server->stats.clients > 0)
+	while (server->clients && server->stats.clients > 0)
 		client_free(server->clients[server->stats.clients - 1]);
 	sd_event_source_unref(server->listener);
 	sd_event_source_unref(server->timer);
 	sd_event_unref(server->event);
-	if (server->has_file && lstat(server->settings->path, &status) == 0 &&
+	if (server->has_file && lstat(server->path, &status) == 0 &&
 	    status.st_dev == server->device && status.st_ino == server->inode)
-		unlink(server->settings->path);
+		unlink(server->path);
 	if (server->fd >= 0)
 		close(server->fd);
 	free(server->clients);
@@ -135,14 +136,19 @@ int control_server_new(struct control_server **ret_server, sd_event *event, int 
 	server->event = sd_event_ref(event);
 	server->settings = settings;
 	server->inputs = inputs;
+	server->max_clients = settings->max_clients;
 	server->clients = calloc(MAX_OF(settings->max_clients, 1u), sizeof(*server->clients));
-	r = server->clients ? add_sources(server, fd) : -ENOMEM;
+	r = snprintf(server->path, sizeof(server->path), "%s", settings->path);
+	if (r < 0 || (size_t)r >= sizeof(server->path))
+		r = -ENAMETOOLONG;
+	else
+		r = server->clients ? add_sources(server, fd) : -ENOMEM;
 	if (r < 0) {
 		control_server_free(server);
 		return r;
 	}
 	server->fd = fd;
-	if (lstat(settings->path, &status) == 0) {
+	if (lstat(server->path, &status) == 0) {
 		server->device = status.st_dev;
 		server->inode = status.st_ino;
 		server->has_file = true;

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <sys/un.h>
+
 #include "smtpguard/control/server.h"
 
 #include "output_priv.h"
@@ -14,6 +16,8 @@
 #define CONTROL_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 20)
 #define ANSWER_BYTES_MAX (8u << 20)
 #define SUBSCRIBER_BYTES_MAX (256u << 10)
+#define MESSAGE_MAX 320 /* of an error */
+#define SOCKET_PATH_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
 
 struct control_server {
 	sd_event *event;
@@ -22,7 +26,9 @@ struct control_server {
 	const struct control_settings *settings;
 	const struct report_inputs *inputs;
 	struct control_stats stats;
-	struct client **clients; /* settings->max_clients; the first stats.clients are used */
+	unsigned max_clients;
+	struct client **clients; /* max_clients; the first stats.clients are used */
+	char path[SOCKET_PATH_MAX];
 	dev_t device;		 /* of the socket file, to know it again */
 	ino_t inode;
 	bool has_file;
@@ -33,7 +39,7 @@ struct client {
 	sd_event_source *io;
 	int fd;
 	unsigned index;	    /* in server->clients */
-	bool may_change;    /* bans, unbans */
+	bool may_change;    /* bans, lists, the configuration */
 	bool is_subscriber; /* gets decisions, gives no more commands */
 	bool at_end;	    /* the peer sends no more */
 	bool is_finishing;  /* to be closed once its output is sent */
@@ -66,7 +72,19 @@ void client_add_error(struct client *client, const char *code, const char *messa
 void client_wait(struct client *client);
 
 /* command.c */
+void client_answer(struct client *client, json_t *document);
 void command_run(struct client *client, const char *line, size_t length);
 bool command_is_under_way(const struct client *client);
 /* One bounded piece of the command under way. */
 void command_continue(struct client *client);
+
+/* command_change.c */
+/* What the operator gave, as a source: an address stands for the prefix it belongs to. */
+struct prefix command_source(const struct guard *guard, const struct prefix *given);
+void command_ban(struct client *client, const struct control_command *command, usec_t now);
+void command_unban(struct client *client, const struct control_command *command, usec_t now);
+void command_continue_unban_all(struct client *client, usec_t now);
+void command_allow(struct client *client, const struct control_command *command, usec_t now);
+void command_disallow(struct client *client, const struct control_command *command, usec_t now);
+void command_reload(struct client *client);
+void command_flush(struct client *client, const struct control_command *command, usec_t now);

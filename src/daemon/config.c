@@ -3,32 +3,15 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 
 #include "smtpguard-config.h"
-#include "smtpguard/base/parse.h"
 
 #include "config_priv.h"
 
-#define SECOND USEC_PER_SEC
-#define MINUTE (60 * SECOND)
-#define HOUR (60 * MINUTE)
-#define DAY (24 * HOUR)
-
-#define SERVERS_MAX 8
-/* "[ADDR]:65535," */
-static_assert(SERVERS_MAX * (ADDRESS_TEXT_MAX + 8) <= CONFIG_SERVERS_MAX, "servers fit");
 static_assert(sizeof(((struct sockaddr_un *)NULL)->sun_path) <= CONFIG_PATH_MAX, "paths fit");
-
-#define BOUNDED_KEY(text, field, low, high, duration)                                              \
-	{ .name = text, .is_duration = duration, .bytes = sizeof(((struct config *)NULL)->field),  \
-	  .offset = offsetof(struct config, field), .minimum = low, .maximum = high }
-#define INTEGER_KEY(text, field, low, high) BOUNDED_KEY(text, field, low, high, false)
-#define DURATION_KEY(text, field, low, high) BOUNDED_KEY(text, field, low, high, true)
 
 static void read_mode(struct config_reader *reader, const config_setting_t *setting)
 {
@@ -47,34 +30,63 @@ static void read_sources(struct config_reader *reader, const config_setting_t *s
 	reader_group(reader, setting, keys, ARRAY_SIZE(keys));
 }
 
+static void read_growth(struct config_reader *reader, const config_setting_t *setting)
+{
+	reader_fraction(reader, setting, 1.0, 100.0, &reader->config->guard.bans.growth);
+}
+
+static void read_action(struct config_reader *reader, const config_setting_t *setting)
+{
+	static const char *const actions[] = {
+		[BAN_ACTION_DROP] = "drop",
+		[BAN_ACTION_REJECT] = "reject",
+	};
+	unsigned index;
+
+	if (reader_choice(reader, setting, actions, ARRAY_SIZE(actions), &index))
+		reader->config->guard.enforcement.action = (enum ban_action)index;
+}
+
+static void read_scope(struct config_reader *reader, const config_setting_t *setting)
+{
+	static const char *const scopes[] = {
+		[BAN_SCOPE_SERVICES] = "services",
+		[BAN_SCOPE_HOST] = "host",
+	};
+	unsigned index;
+
+	if (reader_choice(reader, setting, scopes, ARRAY_SIZE(scopes), &index))
+		reader->config->guard.enforcement.scope = (enum ban_scope)index;
+}
+
+static void read_close_connections(struct config_reader *reader, const config_setting_t *setting)
+{
+	reader_boolean(reader, setting, &reader->config->guard.enforcement.close_connections);
+}
+
 static void read_bans(struct config_reader *reader, const config_setting_t *setting)
 {
 	static const struct config_key keys[] = {
-		DURATION_KEY("duration", guard.ban_duration, SECOND, 366 * DAY),
-		INTEGER_KEY("max_bans", guard.max_bans, 16, 1048576),
+		DURATION_KEY("duration", guard.bans.duration, SECOND, 366 * DAY),
+		CUSTOM_KEY("growth", read_growth),
+		DURATION_KEY("max_duration", guard.bans.max_duration, SECOND, 366 * DAY),
+		DURATION_KEY("forget_after", guard.bans.forget_after, SECOND, 366 * DAY),
+		CUSTOM_KEY("action", read_action),
+		CUSTOM_KEY("scope", read_scope),
+		CUSTOM_KEY("close_connections", read_close_connections),
+		INTEGER_KEY("max_bans", guard.bans.max_bans, 16, 1048576),
+		INTEGER_KEY("max_per_minute", guard.bans.max_per_minute, 1, 60000),
 	};
+	const struct ban_settings *bans = &reader->config->guard.bans;
 
 	reader_group(reader, setting, keys, ARRAY_SIZE(keys));
-}
-
-/* -1 if it is not an array of strings of a good length. */
-static int array_length(struct config_reader *reader, const config_setting_t *setting,
-			const char *what, int maximum)
-{
-	int n = config_setting_length(setting);
-
-	if (!config_setting_is_array(setting))
-		reader_refuse(reader, setting, "is not an array", "[ \"...\", ... ]");
-	else if (n > maximum)
-		reader_problem(reader, setting, "%d %s, allowed: 0 to %d", n, what, maximum);
-	else
-		return n;
-	return -1;
+	reader_check_order(reader, setting, "duration", bans->duration, "max_duration",
+			   bans->max_duration);
 }
 
 static void read_allow_files(struct config_reader *reader, const config_setting_t *setting)
 {
-	int n = array_length(reader, setting, "patterns", CONFIG_ALLOW_GLOBS_MAX);
+	int n = reader_array(reader, setting, "patterns", CONFIG_ALLOW_GLOBS_MAX);
 
 	reader->allow_files_given = true;
 	for (int i = 0; i < n; i++) {
@@ -92,109 +104,33 @@ static void read_trust(struct config_reader *reader, const config_setting_t *set
 {
 	static const struct config_key keys[] = {
 		CUSTOM_KEY("allow_files", read_allow_files),
+		DURATION_KEY("verified_for", guard.verified_for, SECOND, 7 * DAY),
 		DURATION_KEY("unban_grace", guard.unban_grace, SECOND, 366 * DAY),
 	};
 
 	reader_group(reader, setting, keys, ARRAY_SIZE(keys));
 }
 
-/*
- * "ADDR", "ADDR4:PORT", "[ADDR6]" or "[ADDR6]:PORT" becomes "ADDR4:PORT" or "[ADDR6]:PORT", which
- * c-ares reads in one way only.
- */
-static bool parse_server(const char *text, char *target, size_t size)
+static void read_ledger_path(struct config_reader *reader, const config_setting_t *setting)
 {
-	const char *colon = strrchr(text, ':'), *end = text + strlen(text), *port_text = NULL;
-	bool brackets = *text == '[';
-	char address_text[ADDRESS_TEXT_MAX];
-	struct address address;
-	uint64_t port = 53;
-
-	if (brackets) {
-		text++;
-		end = strchr(text, ']');
-		if (!end || (end[1] && end[1] != ':'))
-			return false;
-		port_text = end[1] ? end + 2 : NULL;
-	} else if (colon && strchr(text, ':') == colon) {
-		end = colon;
-		port_text = colon + 1;
-	}
-	if ((size_t)(end - text) >= sizeof(address_text))
-		return false;
-	memcpy(address_text, text, (size_t)(end - text));
-	address_text[end - text] = '\0';
-	if (brackets != (brackets && strchr(address_text, ':')) ||
-	    address_parse(address_text, &address) < 0 ||
-	    (port_text && parse_number(port_text, 1, UINT16_MAX, &port) < 0))
-		return false;
-	address_format(&address, address_text);
-	snprintf(target, size, address_is_ipv4(&address) ? "%s:%" PRIu64 : "[%s]:%" PRIu64,
-		 address_text, port);
-	return true;
+	reader_path(reader, setting, "is not a file path", reader->config->ledger_path,
+		    CONFIG_LEDGER_PATH_MAX);
 }
 
-static void read_servers(struct config_reader *reader, const config_setting_t *setting)
-{
-	char *servers = reader->config->resolver_servers;
-	int n = array_length(reader, setting, "servers", SERVERS_MAX);
-	size_t used = 0;
-
-	for (int i = 0; i < n; i++) {
-		const config_setting_t *element = config_setting_get_elem(setting, (unsigned)i);
-		const char *text = reader_string(element);
-		char server[ADDRESS_TEXT_MAX + 8];
-
-		if (text && parse_server(text, server, sizeof(server)))
-			used += (size_t)snprintf(servers + used, CONFIG_SERVERS_MAX - used, "%s%s",
-						 used ? "," : "", server);
-		else
-			reader_refuse(reader, element, "is not a server",
-				      "\"ADDR\", \"ADDR4:PORT\", \"[ADDR6]:PORT\"");
-	}
-}
-
-static void read_resolver(struct config_reader *reader, const config_setting_t *setting)
+static void read_ledger(struct config_reader *reader, const config_setting_t *setting)
 {
 	static const struct config_key keys[] = {
-		DURATION_KEY("deadline", guard.names.deadline, 100 * USEC_PER_MSEC, 30 * SECOND),
-		INTEGER_KEY("tries", resolver_tries, 1, 5),
-		CUSTOM_KEY("servers", read_servers),
-		INTEGER_KEY("max_in_flight", guard.names.max_in_flight, 1, 4096),
-		INTEGER_KEY("cache", guard.names.cache, 256, 1048576),
-		DURATION_KEY("min_ttl", guard.names.min_ttl, SECOND, DAY),
-		DURATION_KEY("max_ttl", guard.names.max_ttl, SECOND, 7 * DAY),
-		DURATION_KEY("negative_ttl", guard.names.negative_ttl, SECOND, DAY),
-		DURATION_KEY("failure_ttl", guard.names.failure_ttl, SECOND, HOUR),
+		CUSTOM_KEY("path", read_ledger_path),
+		DURATION_KEY("keep", ledger_keep, HOUR, 3660 * DAY),
 	};
-	const struct name_settings *names = &reader->config->guard.names;
-	const config_setting_t *given;
-	char low[DURATION_TEXT_MAX], high[DURATION_TEXT_MAX];
-	size_t before = reader->n_problems;
 
 	reader_group(reader, setting, keys, ARRAY_SIZE(keys));
-	/* with a problem in the group one of the two may be a default the file does not mean */
-	if (reader->n_problems > before || names->min_ttl <= names->max_ttl)
-		return;
-	given = config_setting_get_member(setting, "min_ttl");
-	if (!given)
-		given = config_setting_get_member(setting, "max_ttl");
-	reader_problem(reader, given, "min_ttl \"%s\" is more than max_ttl \"%s\", allowed: at most "
-		       "max_ttl", duration_format(names->min_ttl, low),
-		       duration_format(names->max_ttl, high));
 }
 
-static void read_path(struct config_reader *reader, const config_setting_t *setting)
+static void read_socket_path(struct config_reader *reader, const config_setting_t *setting)
 {
-	size_t size = sizeof(((struct sockaddr_un *)NULL)->sun_path);
-	const char *path = reader_string(setting);
-	size_t length = path ? strlen(path) : 0;
-
-	if (length < 2 || length >= size || *path != '/' || path[length - 1] == '/')
-		reader_refuse(reader, setting, "is not a socket path",
-			      "an absolute path of at most %zu bytes", size - 1);
-	else
-		memcpy(reader->config->control_path, path, length + 1);
+	reader_path(reader, setting, "is not a socket path", reader->config->control_path,
+		    sizeof(((struct sockaddr_un *)NULL)->sun_path));
 }
 
 static void read_control_group(struct config_reader *reader, const config_setting_t *setting)
@@ -211,7 +147,7 @@ static void read_control_group(struct config_reader *reader, const config_settin
 static void read_control(struct config_reader *reader, const config_setting_t *setting)
 {
 	static const struct config_key keys[] = {
-		CUSTOM_KEY("path", read_path),
+		CUSTOM_KEY("path", read_socket_path),
 		CUSTOM_KEY("group", read_control_group),
 		INTEGER_KEY("max_clients", control_max_clients, 1, 1024),
 	};
@@ -224,8 +160,8 @@ static void read_control(struct config_reader *reader, const config_setting_t *s
 static const struct config_key keys_of_file[] = {
 	CUSTOM_KEY("mode", read_mode),	       CUSTOM_KEY("services", config_read_services),
 	CUSTOM_KEY("sources", read_sources),   CUSTOM_KEY("bans", read_bans),
-	CUSTOM_KEY("trust", read_trust),       CUSTOM_KEY("resolver", read_resolver),
-	CUSTOM_KEY("control", read_control),
+	CUSTOM_KEY("trust", read_trust),       CUSTOM_KEY("resolver", config_read_resolver),
+	CUSTOM_KEY("ledger", read_ledger),     CUSTOM_KEY("control", read_control),
 };
 
 static struct config *config_defaults(void)
@@ -241,6 +177,9 @@ static struct config *config_defaults(void)
 		      sizeof(((struct sockaddr_un *)NULL)->sun_path), "the default path fits");
 	memcpy(config->control_path, SMTPGUARD_SOCKET_PATH, sizeof(SMTPGUARD_SOCKET_PATH));
 	memcpy(config->control_group, "smtpguard", sizeof("smtpguard"));
+	static_assert(sizeof(SMTPGUARD_LEDGER_PATH) <= CONFIG_LEDGER_PATH_MAX, "the default path fits");
+	memcpy(config->ledger_path, SMTPGUARD_LEDGER_PATH, sizeof(SMTPGUARD_LEDGER_PATH));
+	config->ledger_keep = 90 * DAY;
 	return config;
 }
 

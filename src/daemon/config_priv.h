@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Inside the configuration loader: files become one text with known places (config_text), libconfig
- * makes a tree of it, typed readers take values out of the tree and note problems (config_reader),
- * tables of keys say what exists and what is allowed (config, config_services), and allow files fill
- * the never-list (allow_file).
+ * makes a tree of it, readers walk the tree and note problems (config_reader) with typed values
+ * (config_values), tables of keys say what exists and what is allowed (config, config_resolver,
+ * config_services), and allow files fill the never-list (allow_file).
  */
 #pragma once
 
 #include <libconfig.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "smtpguard/base/compiler.h"
@@ -89,6 +90,16 @@ struct config_key {
 };
 
 #define CUSTOM_KEY(text, function) { .name = text, .read = function }
+#define BOUNDED_KEY(text, field, low, high, duration)                                              \
+	{ .name = text, .is_duration = duration, .bytes = sizeof(((struct config *)NULL)->field),  \
+	  .offset = offsetof(struct config, field), .minimum = low, .maximum = high }
+#define INTEGER_KEY(text, field, low, high) BOUNDED_KEY(text, field, low, high, false)
+#define DURATION_KEY(text, field, low, high) BOUNDED_KEY(text, field, low, high, true)
+
+#define SECOND USEC_PER_SEC
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
 
 void reader_done(struct config_reader *reader);
 /* Reads and parses the file. False: problems were noted. */
@@ -109,8 +120,13 @@ uint32_t reader_order(const config_setting_t *setting);
 
 /* The value of a string, NULL if it is none. */
 const char *reader_string(const config_setting_t *setting);
+/* Reads every member by its entry in keys; other members are problems. */
+void reader_group(struct config_reader *reader, const config_setting_t *group,
+		  const struct config_key *keys, unsigned n_keys);
 
-/* Values. false: a problem was noted and nothing was written. also: `, or "off"` or "". */
+/* --- config_values.c --- */
+
+/* false: a problem was noted and nothing was written. also: `, or "off"` or "". */
 bool reader_integer(struct config_reader *reader, const config_setting_t *setting, uint64_t minimum,
 		    uint64_t maximum, const char *also, uint64_t *ret_value) MUST_CHECK;
 bool reader_duration(struct config_reader *reader, const config_setting_t *setting, usec_t minimum,
@@ -118,10 +134,27 @@ bool reader_duration(struct config_reader *reader, const config_setting_t *setti
 /* The index in choices. */
 bool reader_choice(struct config_reader *reader, const config_setting_t *setting,
 		   const char *const *choices, unsigned n_choices, unsigned *ret_index) MUST_CHECK;
+/* The length of an array of texts, or -1. what: what the elements are, in plural. */
+int reader_array(struct config_reader *reader, const config_setting_t *setting, const char *what,
+		 int maximum) MUST_CHECK;
 bool reader_is_off(const config_setting_t *setting);
-/* Reads every member by its entry in keys; other members are problems. */
-void reader_group(struct config_reader *reader, const config_setting_t *group,
-		  const struct config_key *keys, unsigned n_keys);
+/* These leave the target as it is if they note a problem. */
+void reader_fraction(struct config_reader *reader, const config_setting_t *setting, double minimum,
+		     double maximum, double *value);
+void reader_boolean(struct config_reader *reader, const config_setting_t *setting, bool *value);
+/* Absolute, naming a file. wrong: as in reader_refuse(). */
+void reader_path(struct config_reader *reader, const config_setting_t *setting, const char *wrong,
+		 char *path, size_t size);
+/*
+ * Two durations of a group of which the first may not be longer. Nothing is said if one of them was
+ * refused: what is compared then is a default that the file does not mean.
+ */
+void reader_check_order(struct config_reader *reader, const config_setting_t *group,
+			const char *low_name, usec_t low, const char *high_name, usec_t high);
+
+/* --- config_resolver.c --- */
+
+void config_read_resolver(struct config_reader *reader, const config_setting_t *setting);
 
 /* --- config_services.c --- */
 

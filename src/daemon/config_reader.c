@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "smtpguard/base/escape.h"
-#include "smtpguard/base/parse.h"
 
 #include "config_priv.h"
 
@@ -148,7 +146,7 @@ static const char *describe(const config_setting_t *setting, char text[static VA
 		snprintf(text, VALUE_TEXT_MAX, "%lld", config_setting_get_int64(setting));
 		return text;
 	case CONFIG_TYPE_FLOAT:
-		snprintf(text, VALUE_TEXT_MAX, "%g", config_setting_get_float(setting));
+		snprintf(text, VALUE_TEXT_MAX, "%.15g", config_setting_get_float(setting));
 		return text;
 	case CONFIG_TYPE_STRING:
 		describe_string(reader_string(setting), text);
@@ -231,76 +229,6 @@ size_t reader_report(struct config_reader *reader, config_problem problem, void 
 	for (size_t i = 0; i < reader->n_problems; i++)
 		problem(userdata, reader->problems[i].text);
 	return reader->n_problems;
-}
-
-bool reader_integer(struct config_reader *reader, const config_setting_t *setting, uint64_t minimum,
-		    uint64_t maximum, const char *also, uint64_t *ret_value)
-{
-	int type = config_setting_type(setting);
-	const char *wrong = "is not an integer";
-
-	if (type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64) {
-		long long value = config_setting_get_int64(setting);
-
-		if (value >= 0 && (uint64_t)value >= minimum && (uint64_t)value <= maximum) {
-			*ret_value = (uint64_t)value;
-			return true;
-		}
-		wrong = "is out of range";
-	}
-	reader_refuse(reader, setting, wrong, "%" PRIu64 " to %" PRIu64 "%s", minimum, maximum,
-		      also);
-	return false;
-}
-
-bool reader_duration(struct config_reader *reader, const config_setting_t *setting, usec_t minimum,
-		     usec_t maximum, usec_t *ret_value)
-{
-	char low[DURATION_TEXT_MAX], high[DURATION_TEXT_MAX];
-	const char *wrong = "is not a duration";
-	const char *string = reader_string(setting);
-	usec_t value;
-
-	if (string) {
-		int r = parse_duration(string, &value);
-
-		if (r == 0 && value >= minimum && value <= maximum) {
-			*ret_value = value;
-			return true;
-		}
-		if (r != -EINVAL)
-			wrong = "is out of range";
-	}
-	reader_refuse(reader, setting, wrong, "\"%s\" to \"%s\", units ms s m h d",
-		      duration_format(minimum, low), duration_format(maximum, high));
-	return false;
-}
-
-bool reader_choice(struct config_reader *reader, const config_setting_t *setting,
-		   const char *const *choices, unsigned n_choices, unsigned *ret_index)
-{
-	const char *value = reader_string(setting);
-	char allowed[128] = "";
-	size_t used = 0;
-
-	for (unsigned i = 0; i < n_choices; i++) {
-		if (value && strcmp(value, choices[i]) == 0) {
-			*ret_index = i;
-			return true;
-		}
-		if (used < sizeof(allowed))
-			used += (size_t)snprintf(allowed + used, sizeof(allowed) - used,
-						 "%s\"%s\"", i ? ", " : "", choices[i]);
-	}
-	reader_refuse(reader, setting, "is not known", "%s", allowed);
-	return false;
-}
-
-bool reader_is_off(const config_setting_t *setting)
-{
-	const char *value = reader_string(setting);
-
-	return value && strcmp(value, "off") == 0;
 }
 
 static void store(void *target, unsigned bytes, uint64_t value)

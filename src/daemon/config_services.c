@@ -9,6 +9,8 @@
 #include "config_priv.h"
 
 #define LIMIT_MAX 1000000
+#define CEILING_MAX (2 * LIMIT_MAX) /* the default for the highest limit */
+#define CEILING_DEFAULT UINT32_MAX  /* not given: follows from concurrent, wherever that stands */
 #define NEW_COUNT_MAX 10000
 #define NEW_WINDOW_MAX (86400 * USEC_PER_SEC)
 static_assert(NEW_WINDOW_MAX <= SLIDING_WINDOW_LONGEST, "windows can be counted");
@@ -28,24 +30,29 @@ static void read_service_mode(struct config_reader *reader, const config_setting
 }
 
 static void read_limit(struct config_reader *reader, const config_setting_t *setting,
-		       unsigned minimum, uint32_t *limit)
+		       unsigned minimum, unsigned maximum, uint32_t *limit)
 {
 	uint64_t value;
 
 	if (reader_is_off(setting))
 		*limit = 0;
-	else if (reader_integer(reader, setting, minimum, LIMIT_MAX, ", or \"off\"", &value))
+	else if (reader_integer(reader, setting, minimum, maximum, ", or \"off\"", &value))
 		*limit = (uint32_t)value;
 }
 
 static void read_concurrent(struct config_reader *reader, const config_setting_t *setting)
 {
-	read_limit(reader, setting, 1, &reader->service->concurrent);
+	read_limit(reader, setting, 1, LIMIT_MAX, &reader->service->concurrent);
 }
 
 static void read_verified_concurrent(struct config_reader *reader, const config_setting_t *setting)
 {
-	read_limit(reader, setting, 0, &reader->service->verified_concurrent);
+	read_limit(reader, setting, 0, LIMIT_MAX, &reader->service->verified_concurrent);
+}
+
+static void read_ceiling(struct config_reader *reader, const config_setting_t *setting)
+{
+	read_limit(reader, setting, 0, CEILING_MAX, &reader->service->ceiling);
 }
 
 static void read_new(struct config_reader *reader, const config_setting_t *setting)
@@ -134,12 +141,33 @@ static bool is_service_name(const char *name)
 	return name[length] == '\0' && length > 0 && length < SERVICE_NAME_MAX;
 }
 
+static void finish_ceiling(struct config_reader *reader, const config_setting_t *group)
+{
+	const config_setting_t *ceiling = config_setting_get_member(group, "ceiling");
+	const config_setting_t *concurrent = config_setting_get_member(group, "concurrent");
+	struct service_settings *service = reader->service;
+
+	if (service->ceiling == CEILING_DEFAULT) {
+		service->ceiling = 2 * service->concurrent;
+		return;
+	}
+	/* a limit that was refused is not what the file means; one that is off reads as 0 here */
+	if (concurrent && config_setting_get_int64(concurrent) != service->concurrent)
+		return;
+	if (service->ceiling && service->ceiling < service->concurrent)
+		reader_problem(reader, ceiling, "%u is less than concurrent %u: the ceiling would "
+			       "refuse what the limit allows, allowed: %u to %u, or \"off\"",
+			       service->ceiling, service->concurrent, service->concurrent,
+			       CEILING_MAX);
+}
+
 static void read_service(struct config_reader *reader, const config_setting_t *setting)
 {
 	static const struct config_key keys[] = {
 		CUSTOM_KEY("ports", read_ports),
 		CUSTOM_KEY("concurrent", read_concurrent),
 		CUSTOM_KEY("new", read_new),
+		CUSTOM_KEY("ceiling", read_ceiling),
 		CUSTOM_KEY("reverse_dns", read_reverse_dns),
 		CUSTOM_KEY("verified_concurrent", read_verified_concurrent),
 		CUSTOM_KEY("mode", read_service_mode),
@@ -152,6 +180,7 @@ static void read_service(struct config_reader *reader, const config_setting_t *s
 	settings_defaults(&defaults);
 	*service = defaults.services[0];
 	service->n_ports = 0;
+	service->ceiling = CEILING_DEFAULT;
 	memset(service->ports, 0, sizeof(service->ports));
 	if (!is_service_name(name)) {
 		reader_problem(reader, setting, "not a service name, allowed: 1 to %d of a-z 0-9 "
@@ -161,6 +190,7 @@ static void read_service(struct config_reader *reader, const config_setting_t *s
 	memset(service->name, 0, sizeof(service->name));
 	memcpy(service->name, name, strlen(name));
 	reader_group(reader, setting, keys, ARRAY_SIZE(keys));
+	finish_ceiling(reader, setting);
 	if (config_setting_is_group(setting) && !config_setting_get_member(setting, "ports"))
 		reader_problem(reader, setting, "the key ports is missing, allowed: ports = "
 			       "[ PORT, ... ]");

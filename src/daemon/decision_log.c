@@ -16,9 +16,9 @@ static void add_detail(char *message, size_t size, size_t used, const struct gua
 
 	if (used >= size)
 		return;
-	if (op->decision == DECISION_BAN && op->ban && op->ban->expires != USEC_NEVER)
+	if (op->decision == DECISION_BAN && op->until != USEC_NEVER)
 		used += (size_t)snprintf(message + used, size - used, ", until %s",
-					 clock_format_wall(clock_to_wall(op->ban->expires), until));
+					 clock_format_wall(clock_to_wall(op->until), until));
 	if (used < size && op->because)
 		used += (size_t)snprintf(message + used, size - used, " (%s)", op->because);
 	if (used < size && reason->name[0])

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
@@ -13,9 +14,12 @@
 #include "smtpguard-config.h"
 #include "smtpguard/base/log.h"
 #include "smtpguard/daemon/decision_log.h"
+#include "smtpguard/kernel/event_timer.h"
 
 #define RECONCILE_INTERVAL (60 * USEC_PER_SEC)
 #define PRIORITY_TICK (SD_EVENT_PRIORITY_NORMAL + 5)
+/* how long a stop waits for the disk */
+#define LEDGER_PATIENCE (5 * USEC_PER_SEC)
 #define PRIORITY_WATCHDOG (SD_EVENT_PRIORITY_NORMAL + 30)
 
 /* --- ops out --- */
@@ -31,23 +35,47 @@ static void ask_resolver(struct engine *engine, const struct address *address)
 		engine->unasked[engine->n_unasked++] = *address;
 }
 
+/* What cannot be written now is in the table that is loaded next. */
+static void add_ban_element(struct engine *engine, const struct guard_op *op)
+{
+	usec_t timeout = op->ban->expires == USEC_NEVER ? USEC_NEVER : op->ban->expires - op->now;
+	char comment[REASON_COMMENT_MAX];
+
+	if (engine_may_write(engine))
+		set_writer_add(engine->writer, NFT_SET_BANNED, &op->prefix, timeout,
+			       reason_format(&op->ban->reason, comment));
+}
+
 static void on_op(void *userdata, const struct guard_op *op)
 {
 	struct engine *engine = userdata;
-	char comment[REASON_COMMENT_MAX];
-	usec_t timeout;
-
 	switch (op->type) {
 	case GUARD_OP_RESOLVE:
 		ask_resolver(engine, &op->address);
 		break;
 	case GUARD_OP_ELEMENT_ADD:
-		timeout = op->ban->expires == USEC_NEVER ? USEC_NEVER : op->ban->expires - op->now;
-		set_writer_add(engine->writer, &op->prefix, timeout,
-			       reason_format(&op->ban->reason, comment));
+		add_ban_element(engine, op);
 		break;
 	case GUARD_OP_ELEMENT_DELETE:
-		set_writer_delete(engine->writer, &op->prefix);
+		if (engine_may_write(engine))
+			set_writer_delete(engine->writer, NFT_SET_BANNED, &op->prefix);
+		break;
+	case GUARD_OP_TRUST:
+		if (engine_may_write(engine))
+			set_writer_add(engine->writer, NFT_SET_TRUSTED, &op->prefix,
+				       op->until - op->now, NULL);
+		break;
+	case GUARD_OP_CLOSE:
+		if (engine->closer)
+			socket_closer_close(engine->closer, &op->prefix,
+					    engine->config->guard.enforcement.scope ==
+						    BAN_SCOPE_HOST);
+		break;
+	case GUARD_OP_LIST:
+		engine->list_dirty[op->list] = true;
+		break;
+	case GUARD_OP_RECORD:
+		engine_record(engine, op);
 		break;
 	case GUARD_OP_DECISION:
 		decision_log(op);
@@ -87,9 +115,9 @@ static bool on_sync_end(void *userdata, bool lost, usec_t now)
 		return false;
 	if (!engine->ready) {
 		engine->ready = true;
-		log_info("guarding: %s, %u bans adopted",
+		log_info("guarding: %s, %u bans in force",
 			 engine->config->guard.observe ? "observing only" : "enforcing",
-			 engine->n_adopted);
+			 ban_table_count(guard_bans(engine->guard)));
 		(void)sd_notify(0, "READY=1\nSTATUS=guarding");
 	}
 	return true;
@@ -107,7 +135,16 @@ static void on_resolver_gone(void *userdata)
 
 static void on_element_result(void *userdata, const struct prefix *prefix, bool enforced)
 {
-	guard_element_result(((struct engine *)userdata)->guard, prefix, enforced);
+	struct engine *engine = userdata;
+	struct set_writer_stats stats;
+
+	guard_element_result(engine->guard, prefix, enforced);
+	if (enforced)
+		return;
+	/* no such set: the table is gone, and nobody has told us yet */
+	set_writer_stats(engine->writer, &stats);
+	if (stats.last_error == -ENOENT && !engine->repair_due)
+		engine_schedule_repair(engine, 0);
 }
 
 static void on_local_address(void *userdata, const struct address *address, bool present)
@@ -148,6 +185,7 @@ static int on_turn_end(sd_event_source *post UNUSED, void *userdata)
 	int r = 0;
 
 	answer_unasked(engine);
+	engine_write_lists(engine);
 	next = guard_next_tick(engine->guard);
 	if (next == engine->tick_at)
 		return 0;
@@ -164,15 +202,9 @@ static int on_turn_end(sd_event_source *post UNUSED, void *userdata)
 static int on_watchdog(sd_event_source *timer, uint64_t when UNUSED, void *userdata)
 {
 	struct engine *engine = userdata;
-	uint64_t now;
-	int r = sd_event_now(engine->event, CLOCK_MONOTONIC, &now);
 
 	(void)sd_notify(0, "WATCHDOG=1");
-	if (r >= 0)
-		r = sd_event_source_set_time(timer, now + engine->watchdog_interval);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
-	return r;
+	return event_timer_start(timer, engine->watchdog_interval);
 }
 
 static int on_stop(sd_event_source *source UNUSED, const struct signalfd_siginfo *info,
@@ -187,9 +219,13 @@ static int on_stop(sd_event_source *source UNUSED, const struct signalfd_siginfo
 }
 
 static int on_hangup(sd_event_source *source UNUSED, const struct signalfd_siginfo *info UNUSED,
-		     void *userdata UNUSED)
+		     void *userdata)
 {
-	log_warning("SIGHUP: the configuration is read at start only; restart to apply a change");
+	char *problems;
+
+	/* what is wrong was logged line by line */
+	if (engine_reload(userdata, &problems) < 0)
+		free(problems);
 	return 0;
 }
 
@@ -206,7 +242,7 @@ static int add_signals(struct engine *engine)
 
 static int add_timers(struct engine *engine)
 {
-	uint64_t watchdog = 0, now;
+	uint64_t watchdog = 0;
 	int r;
 
 	r = sd_event_add_time(engine->event, &engine->tick, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_tick,
@@ -223,13 +259,8 @@ static int add_timers(struct engine *engine)
 	if (r < 0 || sd_watchdog_enabled(0, &watchdog) <= 0)
 		return r;
 	engine->watchdog_interval = watchdog / 2;
-	r = sd_event_now(engine->event, CLOCK_MONOTONIC, &now);
-	if (r >= 0)
-		r = sd_event_add_time(engine->event, &engine->watchdog, CLOCK_MONOTONIC, now, 0,
-				      on_watchdog, engine);
-	if (r >= 0)
-		r = sd_event_source_set_priority(engine->watchdog, PRIORITY_WATCHDOG);
-	return r;
+	r = event_timer_add(engine->event, &engine->watchdog, on_watchdog, PRIORITY_WATCHDOG, engine);
+	return r < 0 ? r : event_timer_start(engine->watchdog, 0);
 }
 
 /* --- life --- */
@@ -262,6 +293,17 @@ static int start_conntrack(struct engine *engine, int receive_buffer_bytes)
 	return conntrack_source_new(&engine->conntrack, engine->event, &settings, &handlers);
 }
 
+static int start_closer(struct engine *engine)
+{
+	uint16_t ports[GUARDED_PORTS_MAX];
+	unsigned n = settings_ports(&engine->config->guard, true, ports);
+	int r = socket_closer_new(&engine->closer, engine->event);
+
+	if (r == 0)
+		socket_closer_set_ports(engine->closer, ports, n);
+	return r;
+}
+
 static int start_resolver(struct engine *engine, const char *program)
 {
 	const struct resolver_handlers handlers = { on_name_answer, on_resolver_gone, engine };
@@ -278,11 +320,16 @@ static int start_resolver(struct engine *engine, const char *program)
 
 static int start_control(struct engine *engine, const struct engine_settings *settings)
 {
+	/* the configuration it comes from may be replaced, this key not */
+	snprintf(engine->control_path, sizeof(engine->control_path), "%s",
+		 engine->config->control_path);
 	engine->control_settings = (struct control_settings){
-		.path = engine->config->control_path,
+		.path = engine->control_path,
 		.group = settings->control_group,
 		.max_clients = engine->config->control_max_clients,
+		.actions = { engine_reload, engine_remove_table, engine },
 	};
+
 	engine->inputs = (struct report_inputs){
 		.version = SMTPGUARD_VERSION,
 		.started = clock_now(),
@@ -290,6 +337,11 @@ static int start_control(struct engine *engine, const struct engine_settings *se
 		.conntrack = engine->conntrack,
 		.writer = engine->writer,
 		.resolver = engine->resolver,
+		.closer = engine->closer,
+		.watcher = engine->ruleset_watcher,
+		.auditor = engine->auditor,
+		.ledger = engine->ledger,
+		.reconcile = &engine->reconcile,
 		.kernel = &engine->kernel,
 	};
 	return control_server_new(&engine->control, engine->event, settings->control_fd,
@@ -317,9 +369,20 @@ static int start(struct engine *engine, const struct engine_settings *settings)
 		r = say("this host's addresses",
 			address_watcher_new(&engine->addresses, engine->event, on_local_address, engine));
 	if (r >= 0)
-		r = engine_load_table(engine);
+		r = say("ledger", engine_start_ledger(engine));
+	if (r >= 0)
+		r = engine_adopt(engine);
+	/* before the table is there: what others do from now on is seen */
+	if (r >= 0)
+		r = say("reconciler", engine_start_reconciler(engine));
+	if (r >= 0)
+		(void)engine_load_table(engine);
+	if (r >= 0)
+		engine_read_kernel_facts(engine);
 	if (r >= 0)
 		r = say("ban sets", set_writer_new(&engine->writer, engine->event, &writer_handlers));
+	if (r >= 0)
+		r = say("socket closer", start_closer(engine));
 	if (r >= 0)
 		r = say("resolver", start_resolver(engine, settings->resolver_program));
 	if (r >= 0)
@@ -336,8 +399,11 @@ int engine_new(struct engine **ret_engine, const struct engine_settings *setting
 	struct engine *engine = calloc(1, sizeof(*engine));
 	int r;
 
-	if (!engine)
+	if (!engine) {
+		config_free(settings->config);
 		return -ENOMEM;
+	}
+	engine->settings = *settings;
 	engine->config = settings->config;
 	engine->tick_at = USEC_NEVER;
 	r = start(engine, settings);
@@ -357,6 +423,10 @@ struct engine *engine_free(struct engine *engine)
 	if (engine->writer)
 		set_writer_flush(engine->writer);
 	control_server_free(engine->control);
+	ledger_close(engine->ledger, LEDGER_PATIENCE);
+	set_auditor_free(engine->auditor);
+	ruleset_watcher_free(engine->ruleset_watcher);
+	socket_closer_free(engine->closer);
 	conntrack_source_free(engine->conntrack);
 	resolver_client_free(engine->resolver);
 	set_writer_free(engine->writer);
@@ -364,9 +434,12 @@ struct engine *engine_free(struct engine *engine)
 	sd_event_source_unref(engine->tick);
 	sd_event_source_unref(engine->turn_end);
 	sd_event_source_unref(engine->watchdog);
+	sd_event_source_unref(engine->repair);
+	prefix_set_free(engine->ended);
 	guard_free(engine->guard);
 	sd_event_unref(engine->event);
 	free(engine->unasked);
+	config_free(engine->config);
 	free(engine);
 	return NULL;
 }

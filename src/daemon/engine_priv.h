@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The engine's insides: engine.c wires the loop, engine_table.c sets the kernel's table up at start. */
+/*
+ * The engine's insides: engine.c wires the loop, engine_table.c fills the kernel's table from the guard,
+ * engine_reconcile.c repairs it, engine_ledger.c speaks with the ledger, engine_reload.c takes a new
+ * configuration.
+ */
 #pragma once
 
 #include <sys/utsname.h>
@@ -9,32 +13,70 @@
 #include "smtpguard/daemon/engine.h"
 #include "smtpguard/kernel/address_watcher.h"
 #include "smtpguard/kernel/conntrack_source.h"
+#include "smtpguard/kernel/ruleset_watcher.h"
+#include "smtpguard/kernel/set_auditor.h"
 #include "smtpguard/kernel/set_writer.h"
+#include "smtpguard/kernel/socket_closer.h"
+#include "smtpguard/ledger/ledger.h"
 #include "smtpguard/policy/guard.h"
 #include "smtpguard/resolver/client.h"
 
 struct engine {
-	const struct config *config;
+	struct engine_settings settings;
+	struct config *config; /* the one in force; owned */
 	sd_event *event;
 	struct guard *guard;
 	struct address_watcher *addresses;
 	struct conntrack_source *conntrack;
 	struct set_writer *writer;
+	struct socket_closer *closer;
+	struct ruleset_watcher *ruleset_watcher;
+	struct set_auditor *auditor;
 	struct resolver_client *resolver;
+	struct ledger *ledger;
 	struct control_server *control;
 	struct control_settings control_settings;
+	char control_path[CONFIG_PATH_MAX];
 	struct report_inputs inputs;
 	struct kernel_facts kernel;
+	struct reconcile_facts reconcile;
 	struct utsname uname;
-	sd_event_source *tick, *turn_end, *watchdog;
+	sd_event_source *tick, *turn_end, *watchdog, *repair;
 	usec_t tick_at, watchdog_interval;
 	struct address *unasked; /* max_in_flight: questions the resolver did not take this turn */
-	unsigned n_unasked, n_adopted;
-	bool ready;
+	unsigned n_unasked;
+	struct prefix_set *ended; /* sources whose last ban did not run out: old elements of theirs go */
+	char moved_aside[256]; /* the damaged ledger that the journal was told of */
+	char why[512];		  /* the kernel took no ruleset: its words */
+	usec_t change_noticed;	  /* of the repair that is due; 0: none */
+	usec_t repairs[8];	  /* the last ones, for the brake */
+	unsigned next_repair;
+	bool list_dirty[GUARD_LISTS];
+	bool ready, table_loaded, table_removed, ledger_loaded, ledger_troubled;
+	bool repair_due; /* the table will be loaded with everything in it: no single writes meanwhile */
 };
 
-/*
- * Reads the bans of an earlier run, adopts them, and replaces the table in one transaction with those
- * bans in it. Logs what goes wrong.
- */
-int engine_load_table(struct engine *engine) MUST_CHECK;
+/* engine_table.c */
+/* Reads the bans of an earlier run and adopts those that the ledger does not know better. */
+int engine_adopt(struct engine *engine) MUST_CHECK;
+/* Replaces the table by the wanted one, in one transaction. A failure is logged, kept for reports, and
+ * makes the guard observe until a later try works. */
+int engine_load_table(struct engine *engine);
+void engine_write_lists(struct engine *engine);
+/* Whether single elements may be written: the table is there, and not about to be replaced. */
+bool engine_may_write(const struct engine *engine);
+void engine_read_kernel_facts(struct engine *engine);
+
+/* engine_reconcile.c */
+int engine_start_reconciler(struct engine *engine) MUST_CHECK;
+/* Loads the table again soon. */
+void engine_schedule_repair(struct engine *engine, usec_t delay);
+
+/* engine_ledger.c */
+int engine_start_ledger(struct engine *engine) MUST_CHECK;
+void engine_record(struct engine *engine, const struct guard_op *op);
+void engine_record_ban(struct engine *engine, const struct ban *ban);
+
+/* engine_reload.c: a control action, see control/server.h. */
+int engine_reload(void *userdata, char **ret_problems);
+int engine_remove_table(void *userdata);

@@ -12,68 +12,44 @@
 #include "smtpguard/kernel/set_reader.h"
 
 #define CONNTRACK_EVENTS_SYSCTL "/proc/sys/net/netfilter/nf_conntrack_events"
+#define RETRY_AFTER (30 * USEC_PER_SEC)
 
-/* What was found in the kernel; comments are owned by the list. */
-struct found {
-	const struct guard_settings *settings;
-	struct ruleset_element *elements;
-	unsigned count, allocated;
-};
+/* --- what an earlier run left --- */
 
-static void free_found(struct found *found)
+static int on_earlier_element(void *userdata, const struct nft_element *element)
 {
-	for (unsigned i = 0; i < found->count; i++)
-		free((void *)(uintptr_t)found->elements[i].comment);
-	free(found->elements);
-}
-
-static int append_element(struct found *found, const struct ruleset_element *element)
-{
-	if (found->count == found->allocated) {
-		unsigned wanted = found->allocated ? found->allocated * 2 : 64;
-		struct ruleset_element *elements =
-			reallocarray(found->elements, wanted, sizeof(*elements));
-
-		if (!elements)
-			return -ENOMEM;
-		found->elements = elements;
-		found->allocated = wanted;
-	}
-	found->elements[found->count++] = *element;
-	return 0;
-}
-
-static int on_element(void *userdata, const struct nft_element *element)
-{
-	struct found *found = userdata;
-	struct ruleset_element wanted = { .timeout = element->timeout,
-					  .remaining = element->remaining };
+	struct engine *engine = userdata;
+	const struct guard_settings *settings = guard_settings(engine->guard);
 	char comment[REASON_COMMENT_MAX];
 	struct address address;
+	struct prefix source;
 	int r = address_from_raw(element->key_length == 4 ? AF_INET : AF_INET6, element->key, &address);
 
 	if (r < 0)
 		return r;
 	/* as the sets are keyed: by the masked address */
-	wanted.prefix = prefix_of_address(&address, found->settings->ipv4_prefix,
-					  found->settings->ipv6_prefix);
+	source = prefix_of_address(&address, settings->ipv4_prefix, settings->ipv6_prefix);
+	if (ban_table_find(guard_bans(engine->guard), &source))
+		return 0;
+	if (engine->ended && prefix_set_match(engine->ended, &source.address))
+		return 0;
 	/* anybody may have written this comment: it goes back into the ruleset's text */
 	escape_once(comment, sizeof(comment), element->comment, strlen(element->comment));
-	wanted.comment = strdup(comment);
-	if (!wanted.comment)
-		return -ENOMEM;
-	r = append_element(found, &wanted);
-	if (r < 0)
-		free((void *)(uintptr_t)wanted.comment);
-	return r;
+	/* a ledger that is still loading may know more of it: recorded when that is known */
+	if (guard_adopt(engine->guard, &source, element->timeout, element->remaining, comment,
+			clock_now()) == 0 &&
+	    engine->ledger_loaded)
+		engine_record_ban(engine, ban_table_find(guard_bans(engine->guard), &source));
+	return 0;
 }
 
-static int read_earlier_bans(struct found *found)
+int engine_adopt(struct engine *engine)
 {
 	static const char *const sets[] = { NFT_SET_BANNED4, NFT_SET_BANNED6 };
 
-	for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
-		int r = set_reader_read(sets[i], on_element, found);
+	/* observing, nobody is banned; the ledger keeps what has not run out */
+	for (size_t i = 0; !engine->config->guard.observe && i < ARRAY_SIZE(sets); i++) {
+		int r = set_reader_read(sets[i], on_earlier_element, engine);
 
 		if (r < 0) {
 			log_error("reading the bans in set %s: %s", sets[i], strerror(-r));
@@ -83,28 +59,115 @@ static int read_earlier_bans(struct found *found)
 	return 0;
 }
 
-/* Keeps what the guard adopts; observing, elements stay where they are but are nobody's bans. */
-static void adopt(struct engine *engine, struct found *found)
+/* --- the wanted table --- */
+
+struct collection {
+	struct ruleset_elements banned, trusted, lists[GUARD_LISTS];
+	usec_t now;
+	int error;
+};
+
+static void collection_done(struct collection *collection)
 {
-	unsigned kept = 0;
-	usec_t now = clock_now();
-
-	for (unsigned i = 0; i < found->count; i++) {
-		struct ruleset_element *element = &found->elements[i];
-
-		if (!engine->config->guard.observe &&
-		    guard_adopt(engine->guard, &element->prefix, element->timeout, element->remaining,
-				element->comment, now) != 0) {
-			free((void *)(uintptr_t)element->comment);
-			continue;
-		}
-		found->elements[kept++] = *element;
-	}
-	found->count = kept;
-	engine->n_adopted = engine->config->guard.observe ? 0 : kept;
+	ruleset_elements_done(&collection->banned);
+	ruleset_elements_done(&collection->trusted);
+	for (int i = 0; i < GUARD_LISTS; i++)
+		ruleset_elements_done(&collection->lists[i]);
 }
 
-static int load(const struct ruleset_parameters *parameters, char **ret_error)
+static int collect(struct ruleset_elements *to, const struct prefix *prefix, usec_t since, usec_t end,
+		   const char *comment, usec_t now)
+{
+	struct ruleset_element element = { .prefix = *prefix,
+					   .timeout = USEC_NEVER,
+					   .remaining = USEC_NEVER };
+
+	if (end != USEC_NEVER) {
+		if (end <= now)
+			return 0;
+		element.remaining = end - now;
+		/* since may lie before the boot: the difference is right all the same */
+		element.timeout = end - since;
+	}
+	if (comment)
+		snprintf(element.comment, sizeof(element.comment), "%s", comment);
+	return ruleset_elements_add(to, &element);
+}
+
+static void collect_trusted(void *userdata, const struct prefix *source, usec_t until)
+{
+	struct collection *collection = userdata;
+
+	if (collection->error == 0)
+		collection->error = collect(&collection->trusted, source, collection->now, until, NULL,
+					    collection->now);
+}
+
+static int collect_list(struct engine *engine, enum guard_list list, struct ruleset_elements *to,
+			usec_t now)
+{
+	const struct operator_list *entries = guard_list(engine->guard, list);
+	const struct prefix_set *files = engine->config->guard.allowed;
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < operator_list_count(entries); i++) {
+		const struct operator_entry *entry = operator_list_at(entries, i);
+		/* an interval that merges with others can have no timeout of its own */
+		usec_t end = list == GUARD_LIST_ALLOWED ? USEC_NEVER : entry->expires;
+
+		r = collect(to, &entry->prefix, entry->since, end,
+			    list == GUARD_LIST_BLOCKED ? entry->text : NULL, now);
+	}
+	for (uint32_t i = 0;
+	     r == 0 && list == GUARD_LIST_ALLOWED && files && i < prefix_set_count(files); i++)
+		r = collect(to, prefix_set_at(files, i), now, USEC_NEVER, NULL, now);
+	return r;
+}
+
+static int collect_all(struct engine *engine, struct collection *collection)
+{
+	char comment[REASON_COMMENT_MAX];
+	uint32_t cursor = 0;
+	struct ban *ban;
+	int r = 0;
+
+	collection->now = clock_now();
+	while (r == 0 && (ban = ban_table_walk(guard_bans(engine->guard), &cursor))) {
+		struct prefix source = ban_prefix(ban);
+
+		r = collect(&collection->banned, &source, ban->since, ban->expires,
+			    reason_format(&ban->reason, comment), collection->now);
+	}
+	for (int list = 0; r == 0 && list < GUARD_LISTS; list++)
+		r = collect_list(engine, (enum guard_list)list, &collection->lists[list],
+				 collection->now);
+	if (r == 0)
+		guard_trusted(engine->guard, collection->now, collect_trusted, collection);
+	return r == 0 ? collection->error : r;
+}
+
+static unsigned describe_services(const struct guard_settings *settings,
+				  struct ruleset_service services[static SERVICES_MAX])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < settings->n_services; i++) {
+		const struct service_settings *from = &settings->services[i];
+
+		if (from->observe || settings->observe)
+			continue;
+		services[n] = (struct ruleset_service){ .ports = from->ports,
+							.n_ports = from->n_ports,
+							.ceiling = from->ceiling,
+							.trusts_names = from->reverse_dns ==
+									REVERSE_DNS_EXEMPT };
+		snprintf(services[n].name, sizeof(services[n].name), "%s", from->name);
+		n++;
+	}
+	return n;
+}
+
+static int render_and_load(const struct ruleset_parameters *parameters, char **ret_error)
 {
 	char *text = NULL;
 	int r = ruleset_render(parameters, &text);
@@ -115,42 +178,151 @@ static int load(const struct ruleset_parameters *parameters, char **ret_error)
 	return r;
 }
 
-static int replace_table(struct engine *engine, const struct found *found)
+static int load(struct engine *engine, const struct collection *collection, char **ret_error)
 {
-	const struct guard_settings *settings = &engine->config->guard;
+	const struct guard_settings *settings = guard_settings(engine->guard);
 	uint16_t ports[GUARDED_PORTS_MAX], enforced[GUARDED_PORTS_MAX];
+	struct ruleset_service services[SERVICES_MAX];
 	struct ruleset_parameters parameters = {
 		.ports = ports,
 		.n_ports = settings_ports(settings, false, ports),
 		.enforced_ports = enforced,
 		.n_enforced_ports = settings_ports(settings, true, enforced),
+		.services = services,
+		.n_services = describe_services(settings, services),
 		.ipv4_prefix = settings->ipv4_prefix,
 		.ipv6_prefix = settings->ipv6_prefix,
-		.max_bans = settings->max_bans,
+		.max_bans = settings->bans.max_bans,
 		.element_counters = true,
-		.elements = found->elements,
-		.n_elements = found->count,
+		.reject = settings->enforcement.action == BAN_ACTION_REJECT,
+		.whole_host = settings->enforcement.scope == BAN_SCOPE_HOST,
+		.banned = &collection->banned,
+		.blocked = &collection->lists[GUARD_LIST_BLOCKED],
+		.allowed = &collection->lists[GUARD_LIST_ALLOWED],
+		.trusted = &collection->trusted,
 	};
-	char *error = NULL, *first_error = NULL;
-	int r;
+	char *error = NULL;
+	int r = render_and_load(&parameters, ret_error);
 
-	if (settings->allowed && prefix_set_count(settings->allowed)) {
-		parameters.allowed = prefix_set_at(settings->allowed, 0);
-		parameters.n_allowed = prefix_set_count(settings->allowed);
-	}
-	r = load(&parameters, &first_error);
 	if (r == -EINVAL) {
 		/* a kernel without counters in elements takes the rest; a failed try changed nothing */
 		parameters.element_counters = false;
-		r = load(&parameters, &error);
+		r = render_and_load(&parameters, &error);
+		free(error);
 	}
-	if (r < 0)
-		log_error("the kernel does not take the ruleset: %s",
-			  first_error ? first_error : strerror(-r));
 	engine->kernel.element_counters = parameters.element_counters;
-	free(first_error);
+	return r;
+}
+
+static void note_failure(struct engine *engine, const char *error, int r)
+{
+	const char *line = error ? error : strerror(-r);
+
+	engine->reconcile.load_failures++;
+	snprintf(engine->why, sizeof(engine->why), "the kernel does not take the ruleset: ");
+	escape(engine->why + strlen(engine->why), sizeof(engine->why) - strlen(engine->why), line,
+	       strcspn(line, "\n"));
+	engine->kernel.ruleset_error = engine->why;
+	log_error("%s; nothing is enforced, trying again in 30 s", engine->why);
+	guard_set_unenforceable(engine->guard, engine->why);
+	engine_schedule_repair(engine, RETRY_AFTER);
+}
+
+static void count_ceilings(struct engine *engine)
+{
+	const struct guard_settings *settings = guard_settings(engine->guard);
+	char names[2 * SERVICES_MAX][RULESET_CEILING_NAME_MAX];
+	const char *list[2 * SERVICES_MAX];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < settings->n_services; i++) {
+		const struct service_settings *service = &settings->services[i];
+
+		for (int family = 4; service->ceiling && !service->observe && family <= 6; family += 2) {
+			ruleset_ceiling_name(service->name, family, names[n]);
+			list[n] = names[n];
+			n++;
+		}
+	}
+	set_auditor_count_sets(engine->auditor, list, n);
+}
+
+static void note_success(struct engine *engine)
+{
+	bool observe = engine->config->guard.observe;
+	uint32_t cursor = 0;
+	struct ban *ban;
+
+	engine->reconcile.tables_loaded++;
+	engine->table_loaded = true;
+	engine->table_removed = false;
+	for (int i = 0; i < GUARD_LISTS; i++)
+		engine->list_dirty[i] = false;
+	while ((ban = ban_table_walk(guard_bans(engine->guard), &cursor)))
+		ban->enforced = !observe;
+	if (engine->kernel.ruleset_error)
+		log_info("the ruleset is loaded: bans are enforced again");
+	engine->kernel.ruleset_error = NULL;
+	guard_set_unenforceable(engine->guard, NULL);
+	count_ceilings(engine);
+}
+
+int engine_load_table(struct engine *engine)
+{
+	CLEANUP(collection_done) struct collection collection = { .error = 0 };
+	char *error = NULL;
+	int r;
+
+	/* what waits to be written is in the collection */
+	if (engine->writer)
+		set_writer_discard(engine->writer);
+	r = collect_all(engine, &collection);
+	if (r == 0)
+		r = load(engine, &collection, &error);
+	if (r < 0)
+		note_failure(engine, error, r);
+	else
+		note_success(engine);
 	free(error);
 	return r;
+}
+
+bool engine_may_write(const struct engine *engine)
+{
+	return engine->writer && !engine->repair_due && !engine->table_removed &&
+	       !engine->kernel.ruleset_error;
+}
+
+void engine_write_lists(struct engine *engine)
+{
+	for (int list = 0; list < GUARD_LISTS; list++) {
+		struct ruleset_elements elements = { 0 };
+		char *text = NULL, *error = NULL;
+		int r;
+
+		if (!engine->list_dirty[list])
+			continue;
+		engine->list_dirty[list] = false;
+		/* the next table will have the lists in it */
+		if (!engine_may_write(engine))
+			continue;
+		r = collect_list(engine, (enum guard_list)list, &elements, clock_now());
+		if (r == 0)
+			r = ruleset_render_set(list == GUARD_LIST_BLOCKED ? RULESET_BLOCKED :
+									    RULESET_ALLOWED,
+					       &elements, &text);
+		if (r == 0)
+			r = ruleset_load(text, &error);
+		if (r < 0) {
+			log_warning("the %s list was refused (%s): loading the whole table",
+				    guard_list_name((enum guard_list)list),
+				    error ? error : strerror(-r));
+			engine_schedule_repair(engine, 0);
+		}
+		free(error);
+		free(text);
+		ruleset_elements_done(&elements);
+	}
 }
 
 static int read_conntrack_events_sysctl(void)
@@ -166,22 +338,12 @@ static int read_conntrack_events_sysctl(void)
 	return value;
 }
 
-int engine_load_table(struct engine *engine)
+void engine_read_kernel_facts(struct engine *engine)
 {
-	CLEANUP(free_found) struct found found = { .settings = &engine->config->guard };
-	int r = read_earlier_bans(&found);
-
-	if (r < 0)
-		return r;
-	adopt(engine, &found);
-	r = replace_table(engine, &found);
-	if (r < 0)
-		return r;
 	engine->kernel.release = uname(&engine->uname) == 0 ? engine->uname.release : "unknown";
 	/* read after the table is there: its ct expression loads conntrack and with it the sysctl */
 	engine->kernel.conntrack_events_sysctl = read_conntrack_events_sysctl();
 	if (engine->kernel.conntrack_events_sysctl == 0)
 		log_warning(CONNTRACK_EVENTS_SYSCTL " is 0: no events; counts are right only after each "
 						    "dump, once a minute. Set it to 1");
-	return 0;
 }

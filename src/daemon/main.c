@@ -108,13 +108,13 @@ static gid_t find_group(const char *name)
 	return (gid_t)-1;
 }
 
-/* The service has its directory from systemd; started by hand, it is made here. */
-static void make_socket_directory(const char *path)
+/* The service has its directories from systemd; started by hand, they are made here. */
+static void make_directory_of(const char *path)
 {
 	char copy[CONFIG_PATH_MAX];
 
 	snprintf(copy, sizeof(copy), "%s", path);
-	/* a failure shows when the socket is bound, with a better message */
+	/* a failure shows when the file is to be made, with a better message */
 	if (mkdir(dirname(copy), 0755) < 0 && errno != EEXIST)
 		log_debug("cannot make the directory of %s: %s", path, strerror(errno));
 }
@@ -126,7 +126,7 @@ static int open_control_socket(const struct config *config, gid_t group)
 						   .max_clients = config->control_max_clients };
 	int fd, r;
 
-	make_socket_directory(config->control_path);
+	make_directory_of(config->control_path);
 	r = control_socket_open(&settings, &fd);
 	if (r == -EADDRINUSE)
 		log_error("another smtpguardd already serves %s", config->control_path);
@@ -149,19 +149,12 @@ static int block_signals(void)
 	return sigprocmask(SIG_BLOCK, &blocked, NULL) < 0 ? -errno : 0;
 }
 
-static int guard_host(const struct config *config)
+/* 0, or the exit code. */
+static int prepare(const struct config *config, struct engine_settings *settings)
 {
-	const char *resolver = secure_getenv("SMTPGUARD_RESOLVER");
-	struct engine_settings settings = {
-		.config = config,
-		.resolver_program = resolver ? resolver : SMTPGUARD_RESOLVER_PATH,
-		.receive_buffer_bytes = forced_receive_buffer(),
-		.control_group = find_group(config->control_group),
-	};
-	struct engine *engine;
 	int r = block_signals();
 
-	if (settings.receive_buffer_bytes < 0) {
+	if (settings->receive_buffer_bytes < 0) {
 		log_error("SMTPGUARD_EVENT_BUFFER_BYTES must be a number from 1024 to %d", 64 << 20);
 		return EXIT_USAGE;
 	}
@@ -169,9 +162,10 @@ static int guard_host(const struct config *config)
 		log_error("signals: %s", strerror(-r));
 		return EXIT_RUNTIME;
 	}
+	make_directory_of(config->ledger_path);
 	/* its group may be one that only root can give it to: before the privileges go */
-	settings.control_fd = open_control_socket(config, settings.control_group);
-	if (settings.control_fd < 0)
+	settings->control_fd = open_control_socket(config, settings->control_group);
+	if (settings->control_fd < 0)
 		return EXIT_RUNTIME;
 	r = privileges_drop();
 	if (r < 0) {
@@ -181,9 +175,33 @@ static int guard_host(const struct config *config)
 		unlink(config->control_path);
 		return EXIT_RUNTIME;
 	}
+	return 0;
+}
+
+/* Takes the configuration. */
+static int guard_host(struct config *config, const struct options *options)
+{
+	const char *resolver = secure_getenv("SMTPGUARD_RESOLVER");
+	struct engine_settings settings = {
+		.config = config,
+		.config_path = options->config_path,
+		.observe = options->observe,
+		.resolver_program = resolver ? resolver : SMTPGUARD_RESOLVER_PATH,
+		.receive_buffer_bytes = forced_receive_buffer(),
+		.control_group = find_group(config->control_group),
+	};
+	char control_path[CONFIG_PATH_MAX];
+	struct engine *engine;
+	int r = prepare(config, &settings);
+
+	if (r) {
+		config_free(config);
+		return r;
+	}
+	snprintf(control_path, sizeof(control_path), "%s", config->control_path);
 	r = engine_new(&engine, &settings);
 	if (r < 0) {
-		unlink(config->control_path);
+		unlink(control_path);
 		return EXIT_RUNTIME;
 	}
 	r = engine_run(engine);
@@ -222,9 +240,9 @@ int main(int argc, char **argv)
 	}
 	if (r == CONFIG_INVALID)
 		return EXIT_USAGE;
-	if (options.check)
-		print_summary(config, options.config_path);
-	r = options.check ? EXIT_SUCCESS : guard_host(config);
+	if (!options.check)
+		return guard_host(config, &options);
+	print_summary(config, options.config_path);
 	config_free(config);
-	return r;
+	return EXIT_SUCCESS;
 }

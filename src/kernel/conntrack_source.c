@@ -9,6 +9,7 @@
 
 #include "smtpguard/base/log.h"
 #include "smtpguard/kernel/conntrack_filter.h"
+#include "smtpguard/kernel/event_timer.h"
 #include "smtpguard/kernel/netlink_socket.h"
 #include "smtpguard/wire/ct_message.h"
 #include "smtpguard/wire/netlink_message.h"
@@ -43,7 +44,7 @@ struct conntrack_source {
 	int event_fd, dump_fd;
 	sd_event_source *event_io, *resume, *dump_io, *dump_timer, *finish;
 	uint32_t sequence;
-	bool dumping, lost_during_dump, dump_is_resync;
+	bool dumping, lost_during_dump, dump_is_resync, dump_again;
 	unsigned deferrals;
 	usec_t first_loss; /* of the losses not repaired yet; 0: none */
 	int receive_buffer;
@@ -66,21 +67,9 @@ struct conntrack_source *conntrack_source_free(struct conntrack_source *source)
 	return NULL;
 }
 
-static int enable_timer(sd_event_source *timer, usec_t delay)
-{
-	uint64_t now;
-	int r = sd_event_now(sd_event_source_get_event(timer), CLOCK_MONOTONIC, &now);
-
-	if (r >= 0)
-		r = sd_event_source_set_time(timer, now + delay);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
-	return r;
-}
-
 static void schedule_dump(struct conntrack_source *source, usec_t delay)
 {
-	int r = enable_timer(source->dump_timer, delay);
+	int r = event_timer_start(source->dump_timer, delay);
 
 	if (r < 0)
 		log_error("cannot schedule the next conntrack dump: %s", strerror(-r));
@@ -180,7 +169,7 @@ static int on_events(sd_event_source *io UNUSED, int fd UNUSED, uint32_t revents
 		return 0;
 	r = sd_event_source_set_enabled(source->event_io, SD_EVENT_OFF);
 	if (r >= 0)
-		r = enable_timer(source->resume, n < EVENTS_PER_WAKEUP ? COALESCE_DELAY : 0);
+		r = event_timer_start(source->resume, n < EVENTS_PER_WAKEUP ? COALESCE_DELAY : 0);
 	return r;
 }
 
@@ -306,8 +295,10 @@ static int on_finish(sd_event_source *defer, void *userdata)
 		source->first_loss = now;
 		schedule_dump(source, RESYNC_DELAY);
 	} else {
-		schedule_dump(source, source->settings.reconcile_interval);
+		schedule_dump(source,
+			      source->dump_again ? 0 : source->settings.reconcile_interval);
 	}
+	source->dump_again = false;
 	return sd_event_source_set_enabled(defer, SD_EVENT_OFF);
 }
 
@@ -344,18 +335,6 @@ static int add_io(struct conntrack_source *source, sd_event_source **ret_io, int
 	return r;
 }
 
-static int add_timer(struct conntrack_source *source, sd_event_source **ret_timer,
-		     sd_event_time_handler_t handler, int64_t priority, int enabled)
-{
-	int r = sd_event_add_time(source->event, ret_timer, CLOCK_MONOTONIC, 0, 1, handler, source);
-
-	if (r >= 0)
-		r = sd_event_source_set_priority(*ret_timer, priority);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(*ret_timer, enabled);
-	return r;
-}
-
 static int add_sources(struct conntrack_source *source)
 {
 	int r = add_io(source, &source->event_io, source->event_fd, on_events, PRIORITY_EVENTS,
@@ -365,11 +344,12 @@ static int add_sources(struct conntrack_source *source)
 		r = add_io(source, &source->dump_io, source->dump_fd, on_dump_readable, PRIORITY_DUMP,
 			   SD_EVENT_OFF);
 	if (r >= 0)
-		r = add_timer(source, &source->resume, on_resume, PRIORITY_RESUME, SD_EVENT_OFF);
-	/* time 0: the first dump is due at once */
+		r = event_timer_add(source->event, &source->resume, on_resume, PRIORITY_RESUME, source);
 	if (r >= 0)
-		r = add_timer(source, &source->dump_timer, on_dump_time, PRIORITY_DUMP,
-			      SD_EVENT_ONESHOT);
+		r = event_timer_add(source->event, &source->dump_timer, on_dump_time, PRIORITY_DUMP,
+				    source);
+	if (r >= 0)
+		r = event_timer_start(source->dump_timer, 0);
 	if (r >= 0)
 		r = sd_event_add_defer(source->event, &source->finish, on_finish, source);
 	if (r >= 0)
@@ -408,6 +388,21 @@ int conntrack_source_new(struct conntrack_source **ret_source, sd_event *event,
 	}
 	*ret_source = source;
 	return 0;
+}
+
+int conntrack_source_set_ports(struct conntrack_source *source, const uint16_t *ports,
+			       unsigned n_ports)
+{
+	/* the kernel exchanges the programs in one step */
+	return conntrack_filter_attach(source->event_fd, ports, n_ports);
+}
+
+void conntrack_source_request_dump(struct conntrack_source *source)
+{
+	if (source->dumping)
+		source->dump_again = true;
+	else
+		schedule_dump(source, 0);
 }
 
 void conntrack_source_stats(const struct conntrack_source *source, struct conntrack_stats *ret_stats)

@@ -5,6 +5,7 @@
 #include <linux/netlink.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "smtpguard/kernel/netlink_socket.h"
 #include "smtpguard/wire/netlink_message.h"
@@ -25,14 +26,14 @@ static int read_datagram(const uint8_t *buffer, size_t size,
 	int left = (int)size, r;
 
 	for (; netlink_message_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
-		if (nlh->nlmsg_type == NLMSG_DONE)
-			return 1;
-		if (nlh->nlmsg_type == NLMSG_ERROR) {
-			const struct nlmsgerr *error = mnl_nlmsg_get_payload(nlh);
+		/* both begin with the result: a dump can fail in its middle too */
+		if (nlh->nlmsg_type == NLMSG_DONE || nlh->nlmsg_type == NLMSG_ERROR) {
+			int result;
 
-			if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*error))
+			if (mnl_nlmsg_get_payload_len(nlh) < sizeof(result))
 				return -EBADMSG;
-			return error->error ? error->error : 1;
+			memcpy(&result, mnl_nlmsg_get_payload(nlh), sizeof(result));
+			return result < 0 ? result : 1;
 		}
 		r = nft_element_message_decode(nlh, visit, userdata);
 		if (r < 0)

@@ -19,6 +19,7 @@
 #define REFUSALS_MOST 8
 
 struct change {
+	enum nft_set set;
 	struct prefix prefix;
 	usec_t timeout; /* 0: the element goes */
 	char comment[NFT_COMMENT_MAX];
@@ -75,8 +76,9 @@ static int read_errors(struct set_writer *writer)
 static int append(struct set_writer *writer, const struct change *change)
 {
 	if (change->timeout)
-		return nft_batch_put(writer->batch, &change->prefix, change->timeout, change->comment);
-	return nft_batch_drop(writer->batch, &change->prefix);
+		return nft_batch_put(writer->batch, change->set, &change->prefix, change->timeout,
+				     change->comment);
+	return nft_batch_drop(writer->batch, change->set, &change->prefix);
 }
 
 static int send_changes(struct set_writer *writer, const struct change *changes, unsigned n)
@@ -110,7 +112,7 @@ static void count_result(struct set_writer *writer, const struct change *change,
 	} else {
 		writer->stats.elements_deleted++;
 	}
-	if (change->timeout)
+	if (change->timeout && change->set == NFT_SET_BANNED)
 		writer->handlers.result(writer->handlers.userdata, &change->prefix, r == 0);
 }
 
@@ -178,8 +180,8 @@ int set_writer_new(struct set_writer **ret_writer, sd_event *event,
 	return 0;
 }
 
-static void collect(struct set_writer *writer, const struct prefix *prefix, usec_t timeout,
-		    const char *comment)
+static void collect(struct set_writer *writer, enum nft_set set, const struct prefix *prefix,
+		    usec_t timeout, const char *comment)
 {
 	struct change *change;
 
@@ -188,20 +190,25 @@ static void collect(struct set_writer *writer, const struct prefix *prefix, usec
 	if (!writer->n_changes)
 		writer->first_change = clock_now();
 	change = &writer->changes[writer->n_changes++];
-	*change = (struct change){ .prefix = *prefix, .timeout = timeout };
+	*change = (struct change){ .set = set, .prefix = *prefix, .timeout = timeout };
 	if (comment)
 		memcpy(change->comment, comment, strnlen(comment, sizeof(change->comment) - 1));
 }
 
-void set_writer_add(struct set_writer *writer, const struct prefix *prefix, usec_t timeout,
-		    const char *comment)
+void set_writer_add(struct set_writer *writer, enum nft_set set, const struct prefix *prefix,
+		    usec_t timeout, const char *comment)
 {
-	collect(writer, prefix, MAX_OF(timeout, USEC_PER_MSEC), comment);
+	collect(writer, set, prefix, MAX_OF(timeout, USEC_PER_MSEC), comment);
 }
 
-void set_writer_delete(struct set_writer *writer, const struct prefix *prefix)
+void set_writer_delete(struct set_writer *writer, enum nft_set set, const struct prefix *prefix)
 {
-	collect(writer, prefix, 0, NULL);
+	collect(writer, set, prefix, 0, NULL);
+}
+
+void set_writer_discard(struct set_writer *writer)
+{
+	writer->n_changes = 0;
 }
 
 void set_writer_stats(const struct set_writer *writer, struct set_writer_stats *ret_stats)

@@ -20,7 +20,7 @@ int ban_table_new(struct ban_table **ret_table, uint32_t max_per_family,
 		return -ENOMEM;
 	for (int i = 0; i < FAMILIES; i++) {
 		int r = hash_table_new(&table->family[i], max_per_family, sizeof(struct ban_key),
-				       sizeof(struct ban), 1, key);
+				       sizeof(struct ban), BAN_SEVERITY_MOST + 1, key);
 
 		if (r < 0) {
 			ban_table_free(table);
@@ -83,6 +83,26 @@ void ban_table_remove(struct ban_table *table, struct ban *ban)
 	struct prefix prefix = ban_prefix(ban);
 
 	hash_table_remove(family_of(table, &prefix), ban);
+}
+
+void ban_table_set_severity(struct ban_table *table, struct ban *ban, uint8_t severity)
+{
+	struct prefix prefix = ban_prefix(ban);
+
+	ban->severity = MIN_OF(severity, (uint8_t)BAN_SEVERITY_MOST);
+	hash_table_move(family_of(table, &prefix), ban, ban->severity);
+}
+
+struct ban *ban_table_weakest(const struct ban_table *table, const struct prefix *prefix,
+			      uint8_t severity)
+{
+	for (unsigned lane = 0; lane < severity && lane < BAN_SEVERITY_MOST; lane++) {
+		struct ban *ban = hash_table_oldest(family_of(table, prefix), lane);
+
+		if (ban)
+			return ban;
+	}
+	return NULL;
 }
 
 struct ban *ban_table_walk(const struct ban_table *table, uint32_t *cursor)

@@ -3,12 +3,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define HOUSEKEEPING_INTERVAL (60 * USEC_PER_SEC)
 #define HOUSEKEEPING_BUDGET 4096
 /* what a quiet source's peak is remembered for, at least */
 #define IDLE_KEPT (600 * USEC_PER_SEC)
+/* 60 000 bans, the most that max_per_minute can be, and one chunk cut by the window's ends */
+#define MINUTE_CHUNKS (60000 / SLIDING_WINDOW_CHUNK_STAMPS + 2)
 
 const char *standing_name(enum standing standing)
 {
@@ -41,12 +42,19 @@ static int make_tables(struct guard *guard, const struct siphash_key *key)
 	if (r == 0)
 		r = source_table_new(&guard->sources, settings->max_sources, key);
 	if (r == 0)
-		r = ban_table_new(&guard->bans, settings->max_bans, key);
+		r = ban_table_new(&guard->bans, settings->bans.max_bans, key);
 	if (r == 0)
 		r = name_table_new(&guard->names, &settings->names, key);
 	if (r == 0)
 		r = hash_table_new(&guard->known, KNOWN_SOURCES_MAX, sizeof(struct ban_key),
 				   sizeof(struct known_source), 1, key);
+	if (r == 0)
+		r = hash_table_new(&guard->trusted, TRUSTED_MAX, sizeof(struct ban_key),
+				   sizeof(struct trusted_source), 1, key);
+	if (r == 0)
+		r = sliding_window_pool_new(&guard->minute_pool, MINUTE_CHUNKS);
+	for (int i = 0; r == 0 && i < GUARD_LISTS; i++)
+		r = operator_list_new(&guard->lists[i]);
 	if (r == 0)
 		r = prefix_set_new(&guard->local);
 	return r;
@@ -63,12 +71,10 @@ int guard_new(struct guard **ret_guard, const struct guard_settings *settings,
 	guard->settings = settings;
 	guard->sink = sink;
 	guard->sink_userdata = userdata;
+	guard->key = *key;
 	guard->next_expiry = guard->next_retry = USEC_NEVER;
 	guard->in_doubt = true; /* until the first dump */
-	memset(guard->service_of_port, NO_SERVICE, sizeof(guard->service_of_port));
-	for (unsigned i = 0; i < settings->n_services; i++)
-		for (unsigned k = 0; k < settings->services[i].n_ports; k++)
-			guard->service_of_port[settings->services[i].ports[k]] = (uint8_t)i;
+	guard_map_ports(guard);
 	r = make_tables(guard, key);
 	if (r < 0) {
 		guard_free(guard);
@@ -86,6 +92,10 @@ struct guard *guard_free(struct guard *guard)
 		ban_table_free(guard->bans);
 		name_table_free(guard->names);
 		hash_table_free(guard->known);
+		hash_table_free(guard->trusted);
+		sliding_window_pool_free(guard->minute_pool);
+		for (int i = 0; i < GUARD_LISTS; i++)
+			operator_list_free(guard->lists[i]);
 		prefix_set_free(guard->local);
 		free(guard);
 	}
@@ -122,6 +132,27 @@ static void forget_idle_sources(struct guard *guard, usec_t now)
 		guard->next_housekeeping = now + HOUSEKEEPING_INTERVAL;
 }
 
+/* The stamps of a window wrap after 49 days: a source that is never counted must not see old ones again. */
+static void count_windows(struct guard *guard, usec_t now)
+{
+	for (unsigned i = 0; i < HOUSEKEEPING_BUDGET; i++) {
+		struct source *source = source_table_walk(guard->sources, &guard->window_cursor);
+
+		if (!source) {
+			guard->window_cursor = 0;
+			return;
+		}
+		(void)source_table_new_count(guard->sources, source, now,
+					     guard->settings->services[source->key.service].new_window);
+	}
+}
+
+static void keep_house(struct guard *guard, usec_t now)
+{
+	forget_idle_sources(guard, now);
+	count_windows(guard, now);
+}
+
 void guard_tick(struct guard *guard, usec_t now)
 {
 	guard_expire_bans(guard, now);
@@ -129,25 +160,24 @@ void guard_tick(struct guard *guard, usec_t now)
 	if (now >= guard->next_retry)
 		guard_retry_pending(guard, now);
 	if (now >= guard->next_housekeeping)
-		forget_idle_sources(guard, now);
+		keep_house(guard, now);
 }
 
-static uint32_t count_graces(const struct guard *guard, usec_t now)
+static void count_source(void *userdata, const struct prefix *source UNUSED, usec_t until UNUSED)
 {
-	const struct known_source *known;
-	uint32_t cursor = 0, count = 0;
-
-	while ((known = hash_table_walk(guard->known, &cursor)))
-		count += known->grace_until > now;
-	return count;
+	++*(uint32_t *)userdata;
 }
 
-void guard_stats(const struct guard *guard, usec_t now, struct guard_stats *ret_stats)
+void guard_stats(struct guard *guard, usec_t now, struct guard_stats *ret_stats)
 {
 	*ret_stats = guard->stats;
 	ret_stats->flows = flow_table_count(guard->flows);
 	ret_stats->bans = ban_table_count(guard->bans);
-	ret_stats->graces = count_graces(guard, now);
+	ret_stats->graces = ret_stats->trusted = 0;
+	guard_graces(guard, now, count_source, &ret_stats->graces);
+	guard_trusted(guard, now, count_source, &ret_stats->trusted);
+	ret_stats->breaker_open = guard_breaker_open(guard, now);
+	ret_stats->unenforceable = guard->unenforceable;
 	ret_stats->pending = guard->n_pending;
 	ret_stats->in_doubt = guard->in_doubt;
 }

@@ -1,23 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guard's insides, shared by its three files: guard.c (life, time, reading), guard_flows.c
- * (connections and the decision about a source), guard_bans.c (bans, operators, the never-list).
+ * The guard's insides, shared by its files: guard.c (life, time, reading), guard_flows.c (connections),
+ * guard_evaluate.c (the decision about a source), guard_bans.c (bans, the ladder, the breakers),
+ * guard_operator.c (what operators say), guard_audit.c (the kernel's sets), guard_reload.c.
  */
 #pragma once
 
 #include "smtpguard/policy/guard.h"
 
 #define PENDING_MAX 4096
-#define KNOWN_SOURCES_MAX 16384
+#define KNOWN_SOURCES_MAX 65536
+#define TRUSTED_MAX 65536 /* the size of the kernel's sets trusted4 and trusted6 together */
 #define NO_SERVICE 0xff
 
 /* What outlives a ban: how many there were, and an operator's pardon. */
 struct known_source {
 	struct ban_key key;
 	usec_t grace_until;
-	usec_t last_ban;
-	uint32_t bans;
+	usec_t last_ban; /* the end of the last one; before the boot modulo 2^64 */
+	uint32_t bans; /* of the ladder: within forget_after of each other */
 	uint32_t reserved;
+};
+
+/* Passes the ceilings of services that honour names. */
+struct trusted_source {
+	struct ban_key key;
+	usec_t until;
 };
 
 struct guard {
@@ -28,30 +36,82 @@ struct guard {
 	struct source_table *sources;
 	struct ban_table *bans;
 	struct name_table *names;
-	struct hash_table *known;
+	struct hash_table *known, *trusted;
+	struct siphash_key key;
 	struct prefix_set *local;
+	struct operator_list *lists[GUARD_LISTS];
+	struct sliding_window_pool *minute_pool;
+	struct sliding_window minute; /* bans of the last minute, for the breaker */
+	const char *unenforceable;
+	uint32_t audit;
+	usec_t audit_began;
 	uint8_t service_of_port[65536];
 	struct hash_handle pending[PENDING_MAX]; /* sources that wait for reverse DNS */
 	uint32_t n_pending;
 	usec_t next_expiry;   /* not later than the first ban's end */
 	usec_t next_housekeeping, next_retry;
-	uint32_t reevaluate_cursor;
+	uint32_t reevaluate_cursor, window_cursor;
 	bool first_sync_done, sweeping, reevaluating, in_doubt;
+	bool quiet_dump; /* the one under way tells of connections that are old, not new or missed */
+	bool ports_added; /* since it began */
+	bool reevaluation_wanted; /* after the next dump, doubt or not */
 	struct guard_stats stats;
 };
 
-/* guard_flows.c */
+/* guard_evaluate.c */
 /* After something was added to its counts, or became known of it. */
 void guard_evaluate(struct guard *guard, struct source *source, usec_t now);
+/* After a connection ended: never bans, may bring the source back to normal. */
+void guard_relax(struct guard *guard, struct source *source, usec_t now);
+/* Looks at the source again soon. */
+void guard_put_pending(struct guard *guard, struct source *source, usec_t now);
 void guard_retry_pending(struct guard *guard, usec_t now);
 
 /* guard_bans.c */
 struct prefix guard_prefix_of(const struct guard *guard, const struct address *address);
 /* The ban of the source if it is still in force; one that has just ended is expired on the way. */
 struct ban *guard_live_ban(struct guard *guard, const struct prefix *prefix, usec_t now);
-/* 0 or GUARD_BANS_FULL. */
+/* By the ladder. 0, GUARD_BANS_FULL, or GUARD_HELD_BACK. */
+#define GUARD_HELD_BACK 100
+int guard_punish(struct guard *guard, const struct prefix *prefix, const struct ban_reason *reason,
+		 usec_t now);
+/* With this duration (USEC_NEVER: without end). 0 or GUARD_BANS_FULL. */
 int guard_put_ban(struct guard *guard, const struct prefix *prefix, const struct ban_reason *reason,
 		  usec_t duration, usec_t now);
+void guard_end_ban(struct guard *guard, struct ban *ban, enum guard_end end, const char *because,
+		   usec_t now);
+/* Gives the ban its place among those that may have to make room. */
+void guard_rate_ban(struct guard *guard, struct ban *ban);
+/* The ban's evidence grew: its source has more connections than were known. */
+void guard_note_peak(struct guard *guard, struct ban *ban, uint32_t connections);
+struct known_source *guard_find_known(const struct guard *guard, const struct prefix *prefix);
+struct known_source *guard_remember(struct guard *guard, const struct prefix *prefix);
+void guard_set_standing_of_services(struct guard *guard, const struct prefix *prefix,
+				    enum standing standing);
+void guard_trust(struct guard *guard, const struct prefix *prefix, usec_t until, usec_t now);
+/* Without an op: for what the next table will hold anyway. */
+void guard_note_trust(struct guard *guard, const struct prefix *prefix, usec_t until);
+/* USEC_NEVER stays. */
+static inline usec_t guard_end_after(usec_t now, usec_t duration)
+{
+	return duration == USEC_NEVER ? USEC_NEVER : now + duration;
+}
+
+void guard_emit(struct guard *guard, enum guard_op_type type, const struct prefix *prefix,
+		const struct ban *ban, usec_t now);
+bool guard_breaker_open(struct guard *guard, usec_t now);
+
+/* guard_reload.c */
+void guard_map_ports(struct guard *guard);
+
+/* guard_operator.c */
+/* The guard's word for a condition of operator_list.h. */
+int guard_list_condition(int r);
+void guard_expire_lists(struct guard *guard, usec_t now);
+/* What new allow files spare. */
+void guard_lift_allowed(struct guard *guard, usec_t now);
+/* Whether the whole source is in a block, and nothing in it is never to be banned. */
+bool guard_is_blocked(const struct guard *guard, const struct prefix *source);
 void guard_expire_bans(struct guard *guard, usec_t now);
 void guard_decide(struct guard *guard, enum decision_type type, const struct prefix *prefix,
 		  const struct ban *ban, const struct ban_reason *reason, const char *because,

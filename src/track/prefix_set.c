@@ -113,13 +113,21 @@ const struct prefix *prefix_set_match(const struct prefix_set *set, const struct
 
 bool prefix_set_overlaps(const struct prefix_set *set, const struct prefix *prefix)
 {
+	uint32_t index = 0;
+
 	if (prefix_set_match(set, &prefix->address))
 		return true;
-	for (uint32_t i = 0; i < set->count; i++) {
-		if (set->members[i].length < prefix->length)
-			break;
-		if (prefix_contains(prefix, &set->members[i].address))
+	while (index < set->count && set->members[index].length > prefix->length) {
+		struct prefix wanted = { .address = prefix->address,
+					 .length = set->members[index].length };
+
+		/* of one length, those inside the prefix begin where its address would stand */
+		index = lower_bound(set, &wanted);
+		if (index < set->count && set->members[index].length == wanted.length &&
+		    prefix_contains(prefix, &set->members[index].address))
 			return true;
+		wanted = (struct prefix){ .length = (uint8_t)(wanted.length - 1) };
+		index = lower_bound(set, &wanted);
 	}
 	return false;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 struct chunk {
@@ -87,26 +88,15 @@ static void forget_oldest(struct sliding_window_pool *pool, struct sliding_windo
 		free_head_chunk(pool, window);
 }
 
-int sliding_window_add(struct sliding_window_pool *pool, struct sliding_window *window, usec_t now,
-		       uint16_t keep)
+static int append_stamp(struct sliding_window_pool *pool, struct sliding_window *window, uint32_t stamp)
 {
-	bool forgot = window->count >= keep;
-	unsigned offset;
+	unsigned offset = ((unsigned)window->head_offset + window->count) % SLIDING_WINDOW_CHUNK_STAMPS;
 
-	if (forgot)
-		forget_oldest(pool, window);
-	offset = ((unsigned)window->head_offset + window->count) % SLIDING_WINDOW_CHUNK_STAMPS;
 	if (offset == 0 || window->count == 0) {
 		uint32_t number = take_chunk(pool);
 
-		if (!number) {
-			/* no chunk is free, so forgetting freed none: the stamp is still there */
-			if (forgot) {
-				window->head_offset--;
-				window->count++;
-			}
+		if (!number)
 			return SLIDING_WINDOW_POOL_FULL;
-		}
 		if (window->tail)
 			chunk_at(pool, window->tail)->next = number;
 		else
@@ -114,8 +104,45 @@ int sliding_window_add(struct sliding_window_pool *pool, struct sliding_window *
 		window->tail = number;
 		offset = 0;
 	}
-	chunk_at(pool, window->tail)->stamp_ms[offset] = (uint32_t)(now / USEC_PER_MSEC);
+	chunk_at(pool, window->tail)->stamp_ms[offset] = stamp;
 	window->count++;
+	return 0;
+}
+
+int sliding_window_add(struct sliding_window_pool *pool, struct sliding_window *window, usec_t now,
+		       uint16_t keep)
+{
+	bool forgot = window->count >= keep;
+	int r;
+
+	if (forgot)
+		forget_oldest(pool, window);
+	r = append_stamp(pool, window, (uint32_t)(now / USEC_PER_MSEC));
+	if (r == SLIDING_WINDOW_POOL_FULL && forgot) {
+		/* no chunk is free, so forgetting freed none: the stamp is still there */
+		window->head_offset--;
+		window->count++;
+	}
+	return r;
+}
+
+int sliding_window_copy(const struct sliding_window_pool *from_pool,
+			const struct sliding_window *from, struct sliding_window_pool *to_pool,
+			struct sliding_window *to)
+{
+	uint32_t number = from->head, offset = from->head_offset;
+
+	for (unsigned i = 0; i < from->count; i++) {
+		const struct chunk *chunk = &from_pool->chunks[number - 1];
+		int r = append_stamp(to_pool, to, chunk->stamp_ms[offset]);
+
+		if (r)
+			return r;
+		if (++offset == SLIDING_WINDOW_CHUNK_STAMPS) {
+			offset = 0;
+			number = chunk->next;
+		}
+	}
 	return 0;
 }
 

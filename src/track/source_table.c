@@ -166,6 +166,23 @@ uint32_t source_table_new_count(struct source_table *table, struct source *sourc
 	return sliding_window_count(table->windows, &source->window, now, length);
 }
 
+void source_table_carry(const struct source_table *from_table, const struct source *from,
+			struct source_table *to_table, struct source *to)
+{
+	to->peak = from->peak;
+	to->name_client = from->name_client;
+	to->last_change = from->last_change;
+	to->waiting_since = from->waiting_since;
+	to->announced = from->announced;
+	if (sliding_window_copy(from_table->windows, &from->window, to_table->windows, &to->window))
+		to_table->stats.windows_full++;
+}
+
+void source_table_carry_stats(const struct source_table *from_table, struct source_table *to_table)
+{
+	to_table->stats = from_table->stats;
+}
+
 void source_table_protect(struct source_table *table, struct source *source, bool protect)
 {
 	if (source->is_protected == protect)

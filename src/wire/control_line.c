@@ -13,6 +13,7 @@
 
 enum parameter {
 	PARAMETER_ALL,
+	PARAMETER_COMMENT,
 	PARAMETER_FOR,
 	PARAMETER_LIMIT,
 	PARAMETER_REASON,
@@ -24,16 +25,17 @@ enum parameter {
 };
 
 static const char *const parameter_names[PARAMETERS] = {
-	[PARAMETER_ALL] = "all",	 [PARAMETER_FOR] = "for",   [PARAMETER_LIMIT] = "limit",
-	[PARAMETER_REASON] = "reason",	 [PARAMETER_SERVICE] = "service",
-	[PARAMETER_SORT] = "sort",	 [PARAMETER_SOURCE] = "source",
+	[PARAMETER_ALL] = "all",       [PARAMETER_COMMENT] = "comment",
+	[PARAMETER_FOR] = "for",       [PARAMETER_LIMIT] = "limit",
+	[PARAMETER_REASON] = "reason", [PARAMETER_SERVICE] = "service",
+	[PARAMETER_SORT] = "sort",     [PARAMETER_SOURCE] = "source",
 	[PARAMETER_TRUST] = "trust",
 };
 
 enum argument { ARGUMENT_NONE, ARGUMENT_ADDRESS, ARGUMENT_ADDRESS_OR_ALL };
 
 static const struct {
-	const char *name, *usage;
+	const char *name, *usage; /* a name may be two words */
 	enum argument argument;
 	unsigned parameters; /* bits of enum parameter */
 	bool changes;
@@ -49,11 +51,20 @@ static const struct {
 	[CONTROL_BANS] = { "bans", "bans [source=ADDR]", ARGUMENT_NONE, 1u << PARAMETER_SOURCE,
 			   false },
 	[CONTROL_EXPLAIN] = { "explain", "explain ADDR", ARGUMENT_ADDRESS, 0, false },
-	[CONTROL_BAN] = { "ban", "ban ADDR [for=1h] [reason=\"TEXT\"]", ARGUMENT_ADDRESS,
-			  1u << PARAMETER_FOR | 1u << PARAMETER_REASON, true },
-	[CONTROL_UNBAN] = { "unban", "unban ADDR|all [trust=1h]", ARGUMENT_ADDRESS_OR_ALL,
+	[CONTROL_BAN] = { "ban", "ban ADDR[/LEN] [for=1h|forever] [reason=\"TEXT\"]",
+			  ARGUMENT_ADDRESS, 1u << PARAMETER_FOR | 1u << PARAMETER_REASON, true },
+	[CONTROL_UNBAN] = { "unban", "unban ADDR[/LEN]|all [trust=1h]", ARGUMENT_ADDRESS_OR_ALL,
 			    1u << PARAMETER_TRUST, true },
 	[CONTROL_EVENTS] = { "events", "events", ARGUMENT_NONE, 0, false },
+	[CONTROL_ALLOW_ADD] = { "allow add",
+				"allow add ADDR[/LEN] [for=1h|forever] [comment=\"TEXT\"]",
+				ARGUMENT_ADDRESS, 1u << PARAMETER_FOR | 1u << PARAMETER_COMMENT,
+				true },
+	[CONTROL_ALLOW_REMOVE] = { "allow remove", "allow remove ADDR[/LEN]", ARGUMENT_ADDRESS, 0,
+				   true },
+	[CONTROL_ALLOW_LIST] = { "allow list", "allow list", ARGUMENT_NONE, 0, false },
+	[CONTROL_RELOAD] = { "reload", "reload", ARGUMENT_NONE, 0, true },
+	[CONTROL_FLUSH] = { "flush", "flush [all=1]", ARGUMENT_NONE, 1u << PARAMETER_ALL, true },
 };
 
 struct parser {
@@ -167,18 +178,22 @@ static int read_prefix(struct parser *parser, const char *text)
 		return fail(parser, "'%s' has bits set behind its length; the prefix is %s",
 			    shown(buffer, text), prefix_format(&command->prefix, prefix));
 	command->has_prefix = true;
+	command->has_length = strchr(text, '/');
 	return 0;
 }
 
-static int read_duration(struct parser *parser, const char *name, const char *text)
+static int read_duration(struct parser *parser, const char *name, const char *text,
+			 bool may_be_forever)
 {
 	char buffer[QUOTED_TEXT_MAX];
 	usec_t duration;
 
-	if (parse_duration(text, &duration) < 0 || duration > CONTROL_DURATION_MAX)
+	if (may_be_forever && !strcmp(text, "forever"))
+		duration = USEC_NEVER;
+	else if (parse_duration(text, &duration) < 0 || duration > CONTROL_DURATION_MAX)
 		return fail(parser,
-			    "%s: '%s' is no duration; allowed: 1s to 3650d, units ms s m h d", name,
-			    shown(buffer, text));
+			    "%s: '%s' is no duration; allowed: 1s to 3650d, units ms s m h d%s",
+			    name, shown(buffer, text), may_be_forever ? ", or forever" : "");
 	parser->command->duration = duration;
 	return 0;
 }
@@ -245,9 +260,11 @@ static int read_value(struct parser *parser, enum parameter parameter, const cha
 		return read_all(parser, value);
 	case PARAMETER_FOR:
 	case PARAMETER_TRUST:
-		return read_duration(parser, parameter_names[parameter], value);
+		return read_duration(parser, parameter_names[parameter], value,
+				     parameter == PARAMETER_FOR);
 	case PARAMETER_LIMIT:
 		return read_limit(parser, value);
+	case PARAMETER_COMMENT:
 	case PARAMETER_REASON:
 		/* cut rather than refused: the ban matters more than its text */
 		escape(parser->command->reason, sizeof(parser->command->reason), value,
@@ -298,6 +315,38 @@ static int read_argument(struct parser *parser, const struct word *word)
 	return read_prefix(parser, word->name);
 }
 
+/* The text behind the first word of a verb's name; NULL if that is another word. */
+static const char *behind_first_word(enum control_verb verb, const char *word)
+{
+	const char *name = verbs[verb].name;
+	size_t length = strlen(word);
+
+	if (strncmp(name, word, length) || (name[length] && name[length] != ' '))
+		return NULL;
+	return name + length;
+}
+
+/* `allow` alone says nothing: the second word of its name follows. */
+static int read_second_word(struct parser *parser, const char *first)
+{
+	char buffer[QUOTED_TEXT_MAX];
+	struct word word;
+	int r = next_word(parser, &word);
+
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; r && !word.value && i < CONTROL_VERBS; i++) {
+		const char *rest = behind_first_word((enum control_verb)i, first);
+
+		if (!rest || !*rest || strcmp(rest + 1, word.name))
+			continue;
+		parser->command->verb = (enum control_verb)i;
+		return 0;
+	}
+	return fail(parser, "%s: %s%s%s; allowed: add, remove, list", first,
+		    r ? "unknown '" : "no action", r ? shown(buffer, word.name) : "", r ? "'" : "");
+}
+
 static int read_verb(struct parser *parser)
 {
 	char buffer[QUOTED_TEXT_MAX];
@@ -307,13 +356,18 @@ static int read_verb(struct parser *parser)
 	if (r < 0)
 		return r;
 	for (unsigned i = 0; r && !word.value && i < CONTROL_VERBS; i++) {
-		if (strcmp(word.name, verbs[i].name))
+		const char *rest = behind_first_word((enum control_verb)i, word.name);
+
+		if (!rest)
 			continue;
+		if (*rest)
+			return read_second_word(parser, word.name);
 		parser->command->verb = (enum control_verb)i;
 		return 0;
 	}
 	return fail(parser,
-		    "%s%s%s; allowed: status, sources, bans, explain, ban, unban, events",
+		    "%s%s%s; allowed: status, sources, bans, explain, ban, unban, events, "
+		    "allow add, allow remove, allow list, reload, flush",
 		    r ? "unknown command '" : "no command", r ? shown(buffer, word.name) : "",
 		    r ? "'" : "");
 }

@@ -9,6 +9,8 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <string.h>
 
+#include "ct_attributes_priv.h"
+
 struct tuple {
 	struct address source, destination;
 	uint16_t source_port, destination_port;
@@ -114,28 +116,6 @@ static int read_tuple(const struct nlattr *nest, struct tuple *tuple)
 	return tuple->has_source && tuple->has_destination && tuple->has_protocol ? 0 : -EBADMSG;
 }
 
-/* The TCP state, or -ENODATA: DESTROY before Linux 6.1 has none (FACTS 5.1). */
-static int read_tcp_state(const struct nlattr *protoinfo, uint8_t *state)
-{
-	const struct nlattr *tcp, *attribute;
-
-	mnl_attr_for_each_nested(tcp, protoinfo)
-	{
-		if (mnl_attr_get_type(tcp) != CTA_PROTOINFO_TCP)
-			continue;
-		mnl_attr_for_each_nested(attribute, tcp)
-		{
-			if (mnl_attr_get_type(attribute) != CTA_PROTOINFO_TCP_STATE)
-				continue;
-			if (mnl_attr_get_payload_len(attribute) != 1)
-				return -EBADMSG;
-			*state = *(const uint8_t *)mnl_attr_get_payload(attribute);
-			return 0;
-		}
-	}
-	return -ENODATA;
-}
-
 /*
  * IPS_ASSURED is set when conntrack saw the last step of a handshake, or an answer in a connection it
  * met in the middle: the one thing a forged packet cannot bring about (nf_conntrack_proto_tcp.c).
@@ -196,7 +176,7 @@ int ct_message_decode(const struct nlmsghdr *nlh, struct ct_event *ret_event)
 			zone = read_be16(attribute);
 			break;
 		case CTA_PROTOINFO:
-			r = read_tcp_state(attribute, &tcp_state);
+			r = ct_tcp_state(attribute, &tcp_state);
 			has_state = r == 0;
 			r = r == -ENODATA ? 0 : r;
 			break;

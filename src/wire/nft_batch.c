@@ -106,12 +106,19 @@ static struct nftnl_set *named_set(const char *name)
 	return set;
 }
 
-static int append(struct nft_batch *batch, int type, int flags, const struct prefix *prefix,
-		  usec_t timeout, const char *comment)
+static const char *set_name(enum nft_set set, bool ipv4)
+{
+	if (set == NFT_SET_TRUSTED)
+		return ipv4 ? NFT_SET_TRUSTED4 : NFT_SET_TRUSTED6;
+	return ipv4 ? NFT_SET_BANNED4 : NFT_SET_BANNED6;
+}
+
+static int append(struct nft_batch *batch, int type, int flags, enum nft_set kind,
+		  const struct prefix *prefix, usec_t timeout, const char *comment)
 {
 	bool ipv4 = prefix_is_ipv4(prefix);
 	const uint8_t *key = ipv4 ? address_ipv4_bytes(&prefix->address) : prefix->address.bytes;
-	CLEANUP(free_set) struct nftnl_set *set = named_set(ipv4 ? NFT_SET_BANNED4 : NFT_SET_BANNED6);
+	CLEANUP(free_set) struct nftnl_set *set = named_set(set_name(kind, ipv4));
 	struct nftnl_set_elem *element = nftnl_set_elem_alloc();
 	struct nlmsghdr *nlh;
 	int r;
@@ -140,29 +147,29 @@ static bool has_room_for(const struct nft_batch *batch, unsigned messages)
 	return mnl_nlmsg_batch_size(batch->batch) + (messages + 1) * MESSAGE_ROOM < batch->size;
 }
 
-int nft_batch_put(struct nft_batch *batch, const struct prefix *prefix, usec_t timeout,
-		  const char *comment)
+int nft_batch_put(struct nft_batch *batch, enum nft_set set, const struct prefix *prefix,
+		  usec_t timeout, const char *comment)
 {
 	int r;
 
 	if (!has_room_for(batch, 3))
 		return NFT_BATCH_FULL;
-	r = nft_batch_drop(batch, prefix);
+	r = nft_batch_drop(batch, set, prefix);
 	if (r)
 		return r;
-	return append(batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE, prefix, timeout, comment);
+	return append(batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE, set, prefix, timeout, comment);
 }
 
-int nft_batch_drop(struct nft_batch *batch, const struct prefix *prefix)
+int nft_batch_drop(struct nft_batch *batch, enum nft_set set, const struct prefix *prefix)
 {
 	int r;
 
 	if (!has_room_for(batch, 2))
 		return NFT_BATCH_FULL;
-	r = append(batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE, prefix, USEC_PER_SEC, NULL);
+	r = append(batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE, set, prefix, USEC_PER_SEC, NULL);
 	if (r)
 		return r;
-	return append(batch, NFT_MSG_DELSETELEM, 0, prefix, 0, NULL);
+	return append(batch, NFT_MSG_DELSETELEM, 0, set, prefix, 0, NULL);
 }
 
 void nft_batch_finish(struct nft_batch *batch, const void **ret_bytes, size_t *ret_size)

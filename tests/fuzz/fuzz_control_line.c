@@ -34,10 +34,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else {
 		require_printable(command.reason, sizeof(command.reason));
 		require_printable(command.service, sizeof(command.service));
-		if ((unsigned)command.verb >= CONTROL_VERBS || command.limit > CONTROL_SOURCES_LIMIT_MAX ||
-		    command.duration > CONTROL_DURATION_MAX)
+		if ((unsigned)command.verb >= CONTROL_VERBS ||
+		    command.limit > CONTROL_SOURCES_LIMIT_MAX)
 			abort();
-		if (command.verb == CONTROL_BAN && !command.has_prefix)
+		if (command.duration > CONTROL_DURATION_MAX &&
+		    (command.duration != USEC_NEVER || command.verb == CONTROL_UNBAN))
+			abort();
+		if ((command.verb == CONTROL_BAN || command.verb == CONTROL_ALLOW_ADD ||
+		     command.verb == CONTROL_ALLOW_REMOVE) &&
+		    !command.has_prefix)
+			abort();
+		if (command.has_length && !command.has_prefix)
 			abort();
 	}
 	free(line);

@@ -28,16 +28,23 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason=why))
 
 
-@pytest.fixture(scope="module")
-def net():
+def make_net():
     """The two namespaces with a resolver; nothing listens for mail."""
     made = lab.Lab()
     try:
         made.dns = dns.start(made.server.name, made.mkdir("dns"), [RESOLVER])
         made.closers.append(made.dns.stop)
-        yield made
-    finally:
+    except Exception:
         made.close()
+        raise
+    return made
+
+
+@pytest.fixture(scope="module")
+def net():
+    made = make_net()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -48,27 +55,33 @@ def host(net):
     return net
 
 
+def hold_everything(machine):
+    machine.closers.append(lab.Load(machine.server, "--listen", "::", 25, 465, 587).close)
+
+
 @pytest.fixture(scope="module")
 def sink(net):
     """With a program that accepts and holds everything, for loads that Exim would fork for."""
-    net.closers.append(lab.Load(net.server, "--listen", "::", 25, 465, 587).close)
+    hold_everything(net)
     return net
 
 
 @pytest.fixture
 def guard(net, request):
     """guard(**settings) starts a daemon: settings as in the configuration file, merged into
-    daemon.configuration(). Options of Daemon: arguments, environment, wrapper."""
+    daemon.configuration(). Options of Daemon: arguments, environment, wrapper, prefix. Each has a
+    ledger of its own, unless settings say otherwise. machine: another host than the module's."""
     started = []
 
-    def start(arguments=(), environment=None, wrapper=(), allow="", **settings):
+    def start(arguments=(), environment=None, wrapper=(), prefix=(), allow="", machine=None,
+              **settings):
         directory = net.mkdir(request.node.name[:40].replace("[", "-").replace("]", ""))
         os.mkdir(os.path.join(directory, "allow.d"))
         with open(os.path.join(directory, "allow.d", "test.list"), "w") as out:
             out.write(allow)
         base = smtpguard.configuration(directory, RESOLVER)
-        made = smtpguard.Daemon(net, directory, smtpguard.merge(base, settings), arguments,
-                                environment, wrapper)
+        made = smtpguard.Daemon(machine or net, directory, smtpguard.merge(base, settings),
+                                arguments, environment, wrapper, prefix)
         started.append(made)
         return made.start()
 
@@ -82,6 +95,24 @@ def guard(net, request):
     net.server.run("nft", "delete", "table", "inet", "smtpguard", check=False)
     net.forget_connections()
     assert not any(statuses), f"the daemon ended with {statuses}"
+
+
+@pytest.fixture
+def boot():
+    """boot() is a mail host after a reboot: what was in the kernel of the one before is gone. keep:
+    it is another host beside the one before."""
+    machines = []
+
+    def start(keep=False):
+        while machines and not keep:
+            machines.pop().close()
+        machines.append(make_net())
+        hold_everything(machines[-1])
+        return machines[-1]
+
+    yield start
+    for machine in machines:
+        machine.close()
 
 
 @pytest.fixture

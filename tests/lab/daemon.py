@@ -21,6 +21,7 @@ def configuration(directory, resolver):
         },
         "trust": {"allow_files": [os.path.join(directory, "allow.d", "*.list")]},
         "resolver": {"servers": [resolver]},
+        "ledger": {"path": os.path.join(directory, "ledger.db")},
         "control": {"path": os.path.join(directory, "smtpguard.sock"), "group": "root"},
     }
 
@@ -48,18 +49,37 @@ def libconfig(value, depth=0):
 
 
 class Daemon:
-    def __init__(self, host, directory, settings, arguments=(), environment=None, wrapper=()):
-        self.host, self.directory = host, directory
+    def __init__(self, host, directory, settings, arguments=(), environment=None, wrapper=(),
+                 prefix=()):
+        self.host, self.directory, self.settings = host, directory, settings
         self.socket_path = settings["control"]["path"]
+        self.ledger_path = settings["ledger"]["path"]
         self.config_path = os.path.join(directory, "smtpguard.conf")
         self.log_path = os.path.join(directory, "log")
-        with open(self.config_path, "w") as out:
-            out.write(libconfig(settings))
-        self.arguments, self.wrapper = list(arguments), list(wrapper)
+        self.configure()
+        # a wrapper has the daemon as its child, a prefix executes it in its own place
+        self.arguments, self.wrapper, self.prefix = list(arguments), list(wrapper), list(prefix)
         self.environment = dict(os.environ, **(environment or {}))
         self.environment.setdefault("SMTPGUARD_RESOLVER",
                                     lab.program("src/smtpguard-resolver"))
         self.process = None
+
+    def configure(self, **changes):
+        """Writes the file, with changes merged into what it held; the daemon is not told."""
+        self.settings = merge(self.settings, changes)
+        with open(self.config_path, "w") as out:
+            out.write(libconfig(self.settings))
+
+    def reload(self, **changes):
+        self.configure(**changes)
+        answer = self.ask("reload")
+        assert answer["ok"], answer
+
+    def restart(self, **changes):
+        """Stopped and started again: the ledger and the kernel's table stay."""
+        assert self.stop() == 0
+        self.configure(**changes)
+        return self.start()
 
     def start(self, timeout=20):
         """Returns when the daemon says READY=1, as systemd would wait for it."""
@@ -71,7 +91,7 @@ class Daemon:
             notify.bind(path)
             notify.settimeout(0.1)
             self.process = self.host.server.popen(
-                *self.wrapper, lab.program("src/smtpguardd"), "-c", self.config_path,
+                *self.wrapper, *self.prefix, lab.program("src/smtpguardd"), "-c", self.config_path,
                 *self.arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=dict(self.environment, NOTIFY_SOCKET=path))
             end = time.monotonic() + timeout
@@ -128,6 +148,10 @@ class Daemon:
 
     def status(self):
         return self.ask("status")
+
+    def problems(self, word):
+        """Those of status that contain the word."""
+        return [problem for problem in self.status()["problems"] if word in problem]
 
     def sources(self, options="limit=10000 all=1"):
         """{(source, service): entry}"""

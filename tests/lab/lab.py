@@ -3,6 +3,7 @@
 
     server 10.77.0.1/16 fd77::1/48  <- veth ->  client 10.77.0.2/16 fd77::2/48
                                               owns 10.77.64.0/18 and fd77:1::/32, address by address
+                                              and a crowd's 10.78.0.0/16
     10.77.128.0/18 is routed to the client and owned by nobody: nothing resets its connections
 """
 import collections
@@ -23,6 +24,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.path.abspath(os.environ.get("SMTPGUARD_BUILD", os.path.join(ROOT, "build")))
 SERVER4, SERVER6 = "10.77.0.1", "fd77::1"
 CLIENT4, CLIENT6 = "10.77.0.2", "fd77::2"
+CROWD = "10.78.0.1"
 SERVER_MAC, CLIENT_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
 CLONE_NEWNET = 0x40000000
 
@@ -48,6 +50,15 @@ def eventually(condition, timeout=5.0, interval=0.02):
         if value or time.monotonic() >= end:
             return value
         time.sleep(interval)
+
+
+def key_text(value):
+    """The key of an element as nft's JSON has it: an address, a prefix or a range."""
+    if not isinstance(value, dict):
+        return value
+    if "prefix" in value:
+        return f"{value['prefix']['addr']}/{value['prefix']['len']}"
+    return "-".join(value["range"])
 
 
 def run(argv, check=True, text=None, timeout=60):
@@ -133,8 +144,10 @@ class Lab:
                          f"neigh replace {peer[0]} lladdr {peer[2]} dev {link} nud permanent\n"
                          f"neigh replace {peer[1]} lladdr {peer[2]} dev {link} nud permanent\n")
         self.client.ip("route add local 10.77.64.0/18 dev lo\n"
+                       "route add local 10.78.0.0/16 dev lo\n"
                        "route add local fd77:1::/32 dev lo\n")
         self.server.ip(f"route add 10.77.64.0/18 via {CLIENT4}\n"
+                       f"route add 10.78.0.0/16 via {CLIENT4}\n"
                        f"route add 10.77.128.0/18 via {CLIENT4}\n"
                        f"route add fd77:1::/32 via {CLIENT6}\n")
 
@@ -173,9 +186,17 @@ class Lab:
         found = {}
         for item in json.loads(text)["nftables"]:
             for element in item.get("set", {}).get("elem", []):
-                attributes = element["elem"] if isinstance(element, dict) else {"val": element}
-                found[attributes["val"]] = attributes
+                attributes = element["elem"] if "elem" in element else {"val": element}
+                found[key_text(attributes["val"])] = attributes
         return found
+
+    def trust(self, load, source):
+        """More than half of the limit, from a source with a verified name: then it passes the
+        ceiling."""
+        load.open(source, 6)
+        key = str(ipaddress.ip_network(source + "/64", False)[0]) if ":" in source else source
+        name = "trusted6" if ":" in source else "trusted4"
+        assert eventually(lambda: key in self.elements(name)), self.elements(name)
 
     def banned(self, source):
         name = "banned6" if ":" in source else "banned4"
@@ -275,12 +296,13 @@ class Load:
         return answer[0] == "ok", {k: int(v) for k, v in zip(answer[1::2], answer[2::2])}
 
     def open(self, source, count=1, sources=1, port=25, to=None, wait=True, verb="open"):
-        """A group of held connections; by default all of them are established on return."""
+        """A group of held connections; by default all of them were established on return. Those of
+        a source that is banned for them have ended again by then."""
         group = Connections(self, f"g{next(serial)}", count * sources)
         to = to or (SERVER6 if ":" in source else SERVER4)
         self.ask(verb, group.name, source, sources, count, to, port)
         if wait:
-            group.wait("closed" if verb == "churn" else "established", group.size)
+            group.wait("opened", group.size)
         return group
 
     def churn(self, source, count=1, **options):

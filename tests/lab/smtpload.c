@@ -14,7 +14,7 @@
  * Every answer: "ok" (or "timeout"), the number in each state, and when (CLOCK_MONOTONIC, ns) the
  * connection was begun whose handshake was completed last.
  * States: waiting, pending, established, refused (by a reset or an ICMP error), ended (by the
- * peer), closed.
+ * peer), closed; and opened: how many were ever established.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -42,9 +42,10 @@
 #define LINE_MAX_BYTES	512
 
 enum state { WAITING, PENDING, ESTABLISHED, REFUSED, ENDED, CLOSED, STATES };
+enum { OPENED = STATES, COUNTS };
 
-static const char *const state_names[STATES] = { "waiting", "pending", "established",
-						 "refused", "ended",   "closed" };
+static const char *const count_names[COUNTS] = { "waiting", "pending", "established", "refused",
+						 "ended",   "closed",  "opened" };
 
 union endpoint {
 	struct sockaddr any;
@@ -66,7 +67,7 @@ struct group {
 	bool churn;
 	union endpoint first, to;
 	unsigned sources, n, next;
-	unsigned count[STATES];
+	unsigned count[COUNTS];
 	uint64_t last_ns;
 	struct connection *connections;
 };
@@ -206,12 +207,15 @@ static void on_event(struct connection *c)
 			die("TCP_INFO");
 		if (!error && info.tcpi_state == TCP_SYN_SENT)
 			return;
-		if (error) {
-			set_state(c, REFUSED);
-		} else {
+		/* a reset in the handshake is ECONNREFUSED: this one was established */
+		if (!error || error == ECONNRESET) {
 			c->group->last_ns = c->begun_ns;
-			set_state(c, c->group->churn ? CLOSED : ESTABLISHED);
+			c->group->count[OPENED]++;
 		}
+		if (error)
+			set_state(c, error == ECONNRESET ? ENDED : REFUSED);
+		else
+			set_state(c, c->group->churn ? CLOSED : ESTABLISHED);
 		start_more(c->group);
 	}
 	if (c->state == ESTABLISHED)
@@ -275,8 +279,8 @@ static const char *command_close(struct group *g, const char *number)
 static void print_counts(const char *word, const struct group *g)
 {
 	printf("%s", word);
-	for (int s = 0; s < STATES; s++)
-		printf(" %s %u", state_names[s], g->count[s]);
+	for (int s = 0; s < COUNTS; s++)
+		printf(" %s %u", count_names[s], g->count[s]);
 	printf(" last %llu\n", (unsigned long long)g->last_ns);
 }
 
@@ -300,9 +304,9 @@ static const char *command_wait(struct group *g, char **w)
 {
 	unsigned state, n, timeout_ms;
 
-	for (state = 0; state < STATES && strcmp(w[2], state_names[state]) != 0; state++)
+	for (state = 0; state < COUNTS && strcmp(w[2], count_names[state]) != 0; state++)
 		;
-	if (state == STATES || !parse_number(w[3], UINT32_MAX, &n) ||
+	if (state == COUNTS || !parse_number(w[3], UINT32_MAX, &n) ||
 	    !parse_number(w[4], 3600000, &timeout_ms))
 		return "bad state or number";
 	for (uint64_t end = now_ns() + timeout_ms * UINT64_C(1000000);
@@ -395,6 +399,8 @@ static int listen_on(const char *address, const char *port_text)
 	if (fd < 0)
 		die("socket");
 	set_option(fd, SOL_SOCKET, SO_REUSEADDR);
+	/* several of us share a crowd that is too large for one */
+	set_option(fd, SOL_SOCKET, SO_REUSEPORT);
 	if (bind(fd, &to.any, sizeof(to)) < 0 || listen(fd, 65535) < 0)
 		die("listen");
 	return fd;

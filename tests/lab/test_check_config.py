@@ -64,6 +64,23 @@ def test_sample_is_good():
     assert f"{SAMPLE}: configuration ok" in done.stdout + done.stderr
 
 
+def test_every_key_of_enforcement(tmp_path):
+    path = tmp_path / "smtpguard.conf"
+    path.write_text("""
+services: { smtp: { ports = [ 25, 2525 ]; concurrent = 5; ceiling = 5; };
+            submission: { ports = [ 587 ]; concurrent = "off"; ceiling = 50; }; };
+bans: { duration = "1m"; growth = 1.5; max_duration = "1h"; forget_after = "1d"; action = "reject";
+        scope = "host"; close_connections = false; max_bans = 64; max_per_minute = 10; };
+trust: { allow_files = [ ]; verified_for = "10m"; };
+ledger: { path = "%s/ledger.db"; keep = "7d"; };
+""" % tmp_path)
+    done = check(path, "-n")
+    assert done.returncode == 0, done.stderr
+    assert "2 services, ports 25 587 2525" in done.stdout
+    # checking writes nothing
+    assert [entry.name for entry in tmp_path.iterdir()] == ["smtpguard.conf"]
+
+
 def test_allow_file_with_problems(tmp_path):
     (tmp_path / "a.list").write_text("192.0.2.0/24\n10.0.0.1/8\n")
     path = tmp_path / "smtpguard.conf"

@@ -39,7 +39,8 @@ def test_verified_name(host, guard, load):
     prefix = host.network6()
     host.dns.zones.verified(f"{prefix}:25", "mail6.provider.test")
     host.dns.reload()
-    load.open(f"{prefix}:25", 30)
+    host.trust(load, f"{prefix}:25")
+    load.open(f"{prefix}:25", 24)
     assert lab.eventually(lambda: daemon.standing(f"{prefix}:/64") == "exempt")
     assert daemon.source(f"{prefix}:/64")["names"] == ["mail6.provider.test"]
     assert not lab.eventually(lambda: host.elements("banned6"), 1)

@@ -119,6 +119,46 @@ static void test_walk_both_families(void **state UNUSED)
 	ban_table_free(table);
 }
 
+static struct ban *put_severe(struct ban_table *table, const char *text, uint8_t severity)
+{
+	struct ban *ban = put(table, text);
+
+	ban_table_set_severity(table, ban, severity);
+	return ban;
+}
+
+static void test_weakest(void **state UNUSED)
+{
+	struct ban_table *table = new_table(8);
+	struct prefix four = pfx("192.0.2.77"), six = pfx("2001:db8:7::/64");
+	struct ban *two, *two_later, *five;
+
+	assert_null(ban_table_weakest(table, &four, BAN_SEVERITY_MOST));
+	five = put_severe(table, "192.0.2.5", 5);
+	two = put_severe(table, "192.0.2.1", 2);
+	two_later = put_severe(table, "192.0.2.2", 2);
+	put_severe(table, "192.0.2.3", BAN_SEVERITY_MOST);
+	assert_ptr_equal(ban_table_weakest(table, &four, 31), two);
+	assert_ptr_equal(ban_table_weakest(table, &four, 3), two);
+	/* none below: equals do not give way */
+	assert_null(ban_table_weakest(table, &four, 2));
+	assert_null(ban_table_weakest(table, &four, 0));
+	/* each family has its own room */
+	assert_null(ban_table_weakest(table, &six, 31));
+	ban_table_set_severity(table, two, 9);
+	assert_int_equal(two->severity, 9);
+	assert_ptr_equal(ban_table_weakest(table, &four, 31), two_later);
+	ban_table_remove(table, two_later);
+	assert_ptr_equal(ban_table_weakest(table, &four, 31), five);
+	ban_table_set_severity(table, five, 200);
+	assert_int_equal(five->severity, BAN_SEVERITY_MOST);
+	ban_table_remove(table, two);
+	/* the most severe never give way */
+	assert_null(ban_table_weakest(table, &four, BAN_SEVERITY_MOST));
+	assert_null(ban_table_weakest(table, &four, 255));
+	ban_table_free(table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -126,6 +166,7 @@ int main(void)
 		cmocka_unit_test(test_match_by_source_prefix),
 		cmocka_unit_test(test_full_by_family),
 		cmocka_unit_test(test_walk_both_families),
+		cmocka_unit_test(test_weakest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -270,6 +270,7 @@ static void bounds_of_every_number(void **state UNUSED)
 		{ "sources", "max_sources", 1024, 16777216 },
 		{ "sources", "max_flows", 1024, 16777216 },
 		{ "bans", "max_bans", 16, 1048576 },
+		{ "bans", "max_per_minute", 1, 60000 },
 		{ "resolver", "tries", 1, 5 },
 		{ "resolver", "max_in_flight", 1, 4096 },
 		{ "resolver", "cache", 256, 1048576 },
@@ -301,7 +302,11 @@ static void bounds_of_every_duration(void **state UNUSED)
 	static const struct {
 		const char *group, *key, *low, *high, *below, *above;
 	} cases[] = {
-		{ "bans", "duration", "1s", "366d", "999ms", "367d" },
+		{ "bans", "duration", "1s", "7d", "999ms", "367d" },
+		{ "bans", "max_duration", "1h", "366d", "999ms", "367d" },
+		{ "bans", "forget_after", "1s", "366d", "999ms", "367d" },
+		{ "trust", "verified_for", "1s", "7d", "999ms", "169h" },
+		{ "ledger", "keep", "1h", "3660d", "59m", "3661d" },
 		{ "trust", "unban_grace", "1s", "366d", "999ms", "8785h" },
 		{ "resolver", "deadline", "100ms", "30s", "99ms", "1m" },
 		{ "resolver", "min_ttl", "1s", "1h", "0s", "25h" },
@@ -332,6 +337,19 @@ static void bounds_of_every_duration(void **state UNUSED)
 
 /* --- what is good --- */
 
+static void same_bans(const struct guard_settings *a, const struct guard_settings *b)
+{
+	assert_int_equal(a->bans.duration, b->bans.duration);
+	assert_true(a->bans.growth >= b->bans.growth && a->bans.growth <= b->bans.growth);
+	assert_int_equal(a->bans.max_duration, b->bans.max_duration);
+	assert_int_equal(a->bans.forget_after, b->bans.forget_after);
+	assert_int_equal(a->bans.max_bans, b->bans.max_bans);
+	assert_int_equal(a->bans.max_per_minute, b->bans.max_per_minute);
+	assert_int_equal(a->enforcement.action, b->enforcement.action);
+	assert_int_equal(a->enforcement.scope, b->enforcement.scope);
+	assert_int_equal(a->enforcement.close_connections, b->enforcement.close_connections);
+}
+
 static void same_settings(const struct guard_settings *a, const struct guard_settings *b)
 {
 	assert_int_equal(a->observe, b->observe);
@@ -347,15 +365,16 @@ static void same_settings(const struct guard_settings *a, const struct guard_set
 		assert_int_equal(s->new_window, t->new_window);
 		assert_int_equal(s->reverse_dns, t->reverse_dns);
 		assert_int_equal(s->verified_concurrent, t->verified_concurrent);
+		assert_int_equal(s->ceiling, t->ceiling);
 		assert_int_equal(s->observe, t->observe);
 	}
 	assert_int_equal(a->ipv4_prefix, b->ipv4_prefix);
 	assert_int_equal(a->ipv6_prefix, b->ipv6_prefix);
 	assert_int_equal(a->max_sources, b->max_sources);
 	assert_int_equal(a->max_flows, b->max_flows);
-	assert_int_equal(a->ban_duration, b->ban_duration);
-	assert_int_equal(a->max_bans, b->max_bans);
+	same_bans(a, b);
 	assert_int_equal(a->unban_grace, b->unban_grace);
+	assert_int_equal(a->verified_for, b->verified_for);
 	assert_int_equal(a->names.deadline, b->names.deadline);
 	assert_int_equal(a->names.min_ttl, b->names.min_ttl);
 	assert_int_equal(a->names.max_ttl, b->names.max_ttl);
@@ -373,6 +392,8 @@ static void is_default(const struct config *config)
 	same_settings(&config->guard, &defaults);
 	assert_int_equal(config->resolver_tries, 2);
 	assert_string_equal(config->resolver_servers, "");
+	assert_string_equal(config->ledger_path, SMTPGUARD_LEDGER_PATH);
+	assert_int_equal(config->ledger_keep, 90 * 86400 * USEC_PER_SEC);
 	assert_string_equal(config->control_path, SMTPGUARD_SOCKET_PATH);
 	assert_string_equal(config->control_group, "smtpguard");
 	assert_int_equal(config->control_max_clients, 64);
@@ -393,20 +414,29 @@ static void empty_file_means_the_defaults(void **state UNUSED)
 	assert_null(config_free(NULL));
 }
 
-/* The two paths that depend on the build are comments in the sample; they must be right as well. */
+/* What depends on the build is a comment in the sample; it must be right as well. */
+static void uncomment(char *text, const char *line)
+{
+	char *at = strstr(text, line);
+
+	if (!at)
+		fail_msg("not in the sample: %s", line);
+	else
+		*strchr(at, '#') = ' ';
+}
+
 static void sample_means_the_defaults(void **state UNUSED)
 {
-	static const char files[] = "# allow_files = [ \"/etc/smtpguard/", path[] = "# path = \"/";
 	char *text = read_whole(source_path("packaging/smtpguard.conf"));
-	char *files_at = strstr(text, files), *path_at = strstr(text, path);
 	struct config *config = load_good(text);
 
 	is_default(config);
 	config_free(config);
-	assert_non_null(files_at);
-	assert_non_null(path_at);
-	*files_at = *path_at = ' ';
+	uncomment(text, "# allow_files = [ \"/etc/smtpguard/allow.d/*.list\" ];\n");
+	uncomment(text, "# path = \"/var/lib/smtpguard/ledger.db\";\n");
+	uncomment(text, "# path = \"/run/smtpguard/smtpguard.sock\";\n");
 	config = load_good(text);
+	assert_string_equal(config->ledger_path, "/var/lib/smtpguard/ledger.db");
 	assert_string_equal(config->control_path, "/run/smtpguard/smtpguard.sock");
 	config_free(config);
 }
@@ -439,6 +469,118 @@ static void services_are_exactly_those_given(void **state UNUSED)
 	assert_int_equal(service[1].verified_concurrent, 0);
 	assert_true(service[1].observe);
 	config_free(config);
+}
+
+static void ceiling_follows_the_limit(void **state UNUSED)
+{
+	static const struct {
+		const char *keys;
+		uint32_t ceiling;
+	} cases[] = {
+		{ "", 20 },
+		{ "concurrent = 7;", 14 },
+		{ "concurrent = 1000000;", 2000000 },
+		{ "concurrent = \"off\";", 0 },
+		{ "ceiling = 10;", 10 },
+		{ "ceiling = 2000000;", 2000000 },
+		{ "ceiling = 0;", 0 },
+		{ "ceiling = \"off\"; concurrent = 5;", 0 },
+		{ "ceiling = 5; concurrent = 5;", 5 },
+		{ "concurrent = \"off\"; ceiling = 1;", 1 },
+	};
+	char text[256];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct config *config;
+
+		snprintf(text, sizeof(text), "services: { a: { ports = [ 25 ]; %s }; };",
+			 cases[i].keys);
+		config = load_good(text);
+		assert_int_equal(config->guard.services[0].ceiling, cases[i].ceiling);
+		config_free(config);
+	}
+}
+
+static void growth_is_a_number(void **state UNUSED)
+{
+	static const struct {
+		const char *value;
+		double growth;
+	} good[] = { { "1", 1.0 }, { "1.0", 1.0 }, { "1.5", 1.5 }, { "3", 3.0 }, { "1e2", 100.0 } };
+	static const struct {
+		const char *value, *shown;
+	} bad[] = {
+		{ "0", "0 is out of range" },
+		{ "-2", "-2 is out of range" },
+		{ "0.9999999", "0.9999999 is out of range" },
+		{ "100.0000001", "100.0000001 is out of range" },
+		{ "101", "101 is out of range" },
+		{ "1e999", "inf is out of range" },
+		{ "\"off\"", "\"off\" is not a number" },
+		{ "true", "true is not a number" },
+		{ "[ 2.0 ]", "an array is not a number" },
+	};
+	char text[128], expected[256];
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		struct config *config;
+
+		snprintf(text, sizeof(text), "bans: { growth = %s; };", good[i].value);
+		config = load_good(text);
+		assert_true(config->guard.bans.growth >= good[i].growth &&
+			    config->guard.bans.growth <= good[i].growth);
+		config_free(config);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		snprintf(text, sizeof(text), "bans: { growth = %s; };", bad[i].value);
+		snprintf(expected, sizeof(expected),
+			 "DIR/bad.conf:1: bans.growth: %s, allowed: 1 to 100\n", bad[i].shown);
+		expect_bad(text, expected);
+	}
+}
+
+static void bans_as_given(void **state UNUSED)
+{
+	struct config *config = load_good("bans: { duration = \"30d\"; growth = 4; "
+					  "max_duration = \"30d\"; forget_after = \"1d\"; "
+					  "action = \"reject\"; scope = \"host\"; "
+					  "close_connections = false; max_per_minute = 5; };\n"
+					  "trust: { verified_for = \"5m\"; };\n"
+					  "ledger: { path = \"/srv/l.db\"; keep = \"1d\"; };\n");
+	const struct guard_settings *guard = &config->guard;
+	const usec_t day = 86400 * USEC_PER_SEC;
+
+	assert_int_equal(guard->bans.duration, 30 * day);
+	assert_int_equal(guard->bans.max_duration, 30 * day);
+	assert_int_equal(guard->bans.forget_after, day);
+	assert_int_equal(guard->bans.max_per_minute, 5);
+	assert_int_equal(guard->enforcement.action, BAN_ACTION_REJECT);
+	assert_int_equal(guard->enforcement.scope, BAN_SCOPE_HOST);
+	assert_false(guard->enforcement.close_connections);
+	assert_int_equal(guard->verified_for, 300 * USEC_PER_SEC);
+	assert_string_equal(config->ledger_path, "/srv/l.db");
+	assert_int_equal(config->ledger_keep, day);
+	config_free(config);
+	config = load_good("bans: { action = \"drop\"; scope = \"services\"; "
+			   "close_connections = true; };");
+	is_default(config);
+	config_free(config);
+}
+
+/* A default is not compared with a value that was refused. */
+static void order_of_refused_durations(void **state UNUSED)
+{
+	expect_bad("bans: { duration = \"8d\"; max_duration = \"1y\"; };",
+		   "DIR/bad.conf:1: bans.max_duration: \"1y\" is not a duration, allowed: \"1s\" to "
+		   "\"366d\", units ms s m h d\n");
+	expect_bad("bans: { duration = 30; max_duration = \"1s\"; };",
+		   "DIR/bad.conf:1: bans.duration: 30 is not a duration, allowed: \"1s\" to "
+		   "\"366d\", units ms s m h d\n");
+	expect_bad("bans: { duration = \"2h\"; max_duration = \"1h\"; scope = \"all\"; };",
+		   "DIR/bad.conf:1: bans.scope: \"all\" is not known, allowed: \"services\", "
+		   "\"host\"\n"
+		   "DIR/bad.conf:1: bans.duration: duration \"2h\" is more than max_duration \"1h\", "
+		   "allowed: at most max_duration\n");
 }
 
 static void observe_is_for_every_service(void **state UNUSED)
@@ -497,6 +639,30 @@ static void socket_path_fits(void **state UNUSED)
 	assert_non_null(strstr(said, "allowed: an absolute path of at most 107 bytes"));
 }
 
+static void ledger_path_fits(void **state UNUSED)
+{
+	static const char *const bad[] = { "", "/", "ledger.db", "./ledger.db", "/var/lib/" };
+	char text[512], expected[512], path[CONFIG_LEDGER_PATH_MAX + 1] = "/";
+	struct config *config;
+
+	memset(path + 1, 'x', CONFIG_LEDGER_PATH_MAX - 2);
+	snprintf(text, sizeof(text), "ledger: { path = \"%s\"; };", path);
+	config = load_good(text);
+	assert_string_equal(config->ledger_path, path);
+	config_free(config);
+	path[CONFIG_LEDGER_PATH_MAX - 1] = 'x';
+	snprintf(text, sizeof(text), "ledger: { path = \"%s\"; };", path);
+	write_file("bad.conf", text);
+	assert_int_equal(load(path_of("bad.conf"), false, &config), CONFIG_INVALID);
+	assert_non_null(strstr(said, "allowed: an absolute path of at most 223 bytes"));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		snprintf(text, sizeof(text), "ledger: { path = \"%s\"; };", bad[i]);
+		snprintf(expected, sizeof(expected), "DIR/bad.conf:1: ledger.path: \"%s\" is not a "
+			 "file path, allowed: an absolute path of at most 223 bytes\n", bad[i]);
+		expect_bad(text, expected);
+	}
+}
+
 static void forms_of_text(void **state UNUSED)
 {
 	struct config *config = load_good("\r\n/* \"comment */ mode = \"observe\"; // mode = 1\r\n"
@@ -506,14 +672,105 @@ static void forms_of_text(void **state UNUSED)
 
 	assert_true(config->guard.observe);
 	assert_string_equal(config->control_group, "a\\\"b#/*");
-	assert_int_equal(config->guard.max_bans, 16);
+	assert_int_equal(config->guard.bans.max_bans, 16);
 	config_free(config);
 	write_file("inner.part", "duration = \"2h\"");
 	write_file("outer.part", "bans: {\n@include \"inner.part\"\n};");
 	config = load_good("@include \"outer.part\" mode = \"observe\";\n");
-	assert_int_equal(config->guard.ban_duration, 7200 * USEC_PER_SEC);
+	assert_int_equal(config->guard.bans.duration, 7200 * USEC_PER_SEC);
 	assert_true(config->guard.observe);
 	config_free(config);
+}
+
+/* --- reload --- */
+
+static int check_reload(const char *running_text, const char *wanted_text)
+{
+	struct config *running = load_good(running_text), *wanted = load_good(wanted_text);
+	int r;
+
+	said[0] = '\0';
+	r = config_check_reload(running, wanted, note_problem, NULL);
+	config_free(wanted);
+	config_free(running);
+	return r;
+}
+
+static void reload_refuses_what_needs_a_start(void **state UNUSED)
+{
+	static const struct {
+		const char *group, *key, *now, *wanted;
+	} cases[] = {
+		{ "sources", "ipv4_prefix", "32", "24" },
+		{ "sources", "ipv6_prefix", "64", "56" },
+		{ "sources", "max_sources", "262144", "2048" },
+		{ "sources", "max_flows", "524288", "2048" },
+		{ "bans", "max_bans", "16384", "16385" },
+		{ "resolver", "deadline", "\"2s\"", "\"1500ms\"" },
+		{ "resolver", "tries", "2", "3" },
+		{ "resolver", "max_in_flight", "512", "1" },
+		{ "resolver", "cache", "65536", "256" },
+		{ "resolver", "min_ttl", "\"1m\"", "\"61s\"" },
+		{ "resolver", "max_ttl", "\"1h\"", "\"1d\"" },
+		{ "resolver", "negative_ttl", "\"10m\"", "\"11m\"" },
+		{ "resolver", "failure_ttl", "\"30s\"", "\"1s\"" },
+		{ "ledger", "path", "\"" SMTPGUARD_LEDGER_PATH "\"", "\"/srv/ledger.db\"" },
+		{ "control", "path", "\"" SMTPGUARD_SOCKET_PATH "\"", "\"/run/s\"" },
+		{ "control", "group", "\"smtpguard\"", "\"mail\"" },
+		{ "control", "max_clients", "64", "1" },
+	};
+	char text[128], expected[512];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		snprintf(text, sizeof(text), "%s: { %s = %s; };", cases[i].group, cases[i].key,
+			 cases[i].wanted);
+		snprintf(expected, sizeof(expected),
+			 "%s.%s: cannot change while smtpguardd runs (now %s, wanted %s); restart "
+			 "it\n", cases[i].group, cases[i].key, cases[i].now, cases[i].wanted);
+		assert_int_equal(check_reload("", text), CONFIG_INVALID);
+		assert_string_equal(said, expected);
+		assert_int_equal(check_reload(text, text), 0);
+		assert_string_equal(said, "");
+	}
+	assert_int_equal(check_reload("resolver: { servers = [ \"192.0.2.1\" ]; };",
+				      "resolver: { servers = [ \"192.0.2.1\", \"::1\" ]; };"),
+			 CONFIG_INVALID);
+	assert_string_equal(said, "resolver.servers: cannot change while smtpguardd runs (now "
+			    "\"192.0.2.1:53\", wanted \"192.0.2.1:53,[::1]:53\"); restart it\n");
+}
+
+static void reload_names_every_difference(void **state UNUSED)
+{
+	assert_int_equal(check_reload("sources: { ipv4_prefix = 24; };\nmode = \"observe\";",
+				      "control: { group = \"a\\nb\"; };\nbans: { max_bans = 16; };"),
+			 CONFIG_INVALID);
+	assert_string_equal(said,
+			    "sources.ipv4_prefix: cannot change while smtpguardd runs (now 24, "
+			    "wanted 32); restart it\n"
+			    "bans.max_bans: cannot change while smtpguardd runs (now 16384, wanted "
+			    "16); restart it\n"
+			    "control.group: cannot change while smtpguardd runs (now "
+			    "\"smtpguard\", wanted \"a\\x0ab\"); restart it\n");
+}
+
+static void reload_takes_everything_else(void **state UNUSED)
+{
+	static const char *const wanted[] = {
+		"",
+		"mode = \"observe\";",
+		"services: { a: { ports = [ 2525 ]; ceiling = 100; new = \"off\"; }; };",
+		"bans: { duration = \"2h\"; growth = 3; max_duration = \"1d\"; "
+		"forget_after = \"1d\"; action = \"reject\"; scope = \"host\"; "
+		"close_connections = false; max_per_minute = 1; };",
+		"trust: { allow_files = [ ]; verified_for = \"2h\"; unban_grace = \"2h\"; };",
+		"ledger: { keep = \"1d\"; };",
+		"resolver: { max_ttl = \"60m\"; servers = [ ]; };",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		assert_int_equal(check_reload("", wanted[i]), 0);
+		assert_string_equal(said, "");
+	}
 }
 
 /* --- allow files --- */
@@ -674,10 +931,18 @@ int main(void)
 		cmocka_unit_test(empty_file_means_the_defaults),
 		cmocka_unit_test(sample_means_the_defaults),
 		cmocka_unit_test(services_are_exactly_those_given),
+		cmocka_unit_test(ceiling_follows_the_limit),
+		cmocka_unit_test(growth_is_a_number),
+		cmocka_unit_test(bans_as_given),
+		cmocka_unit_test(order_of_refused_durations),
 		cmocka_unit_test(observe_is_for_every_service),
 		cmocka_unit_test(servers_are_normalised),
 		cmocka_unit_test(socket_path_fits),
+		cmocka_unit_test(ledger_path_fits),
 		cmocka_unit_test(forms_of_text),
+		cmocka_unit_test(reload_refuses_what_needs_a_start),
+		cmocka_unit_test(reload_names_every_difference),
+		cmocka_unit_test(reload_takes_everything_else),
 		cmocka_unit_test(allow_files_fill_the_set),
 		cmocka_unit_test(allow_files_with_problems),
 		cmocka_unit_test(allow_entries_are_bounded),

@@ -60,8 +60,22 @@ static void verbs_are_read(void **state UNUSED)
 	assert_string_equal(prefix_text(&command), "2001:db8:1::/64");
 	for (unsigned i = 0; i < CONTROL_VERBS; i++)
 		assert_int_equal(control_verb_changes((enum control_verb)i),
-				 i == CONTROL_BAN || i == CONTROL_UNBAN);
+				 i == CONTROL_BAN || i == CONTROL_UNBAN || i == CONTROL_ALLOW_ADD ||
+					 i == CONTROL_ALLOW_REMOVE || i == CONTROL_RELOAD ||
+					 i == CONTROL_FLUSH);
 	assert_string_equal(control_verb_name(CONTROL_EXPLAIN), "explain");
+	assert_string_equal(control_verb_name(CONTROL_ALLOW_ADD), "allow add");
+	/* every verb is read under its own name */
+	for (unsigned i = 0; i < CONTROL_VERBS; i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "%s %s", control_verb_name((enum control_verb)i),
+			 i == CONTROL_EXPLAIN || i == CONTROL_BAN || i == CONTROL_UNBAN ||
+					 i == CONTROL_ALLOW_ADD || i == CONTROL_ALLOW_REMOVE ?
+				 "192.0.2.1" :
+				 "");
+		assert_int_equal(parse(line).verb, i);
+	}
 }
 
 static void sources_parameters(void **state UNUSED)
@@ -101,6 +115,36 @@ static void bans_and_unban(void **state UNUSED)
 	assert_int_equal(parse("unban 192.0.2.1").duration, 0);
 }
 
+static void allow_reload_and_flush(void **state UNUSED)
+{
+	struct control_command command;
+
+	command = parse("allow add 192.0.2.0/24 for=7d comment=\"the \x01 office\"");
+	assert_int_equal(command.verb, CONTROL_ALLOW_ADD);
+	assert_string_equal(prefix_text(&command), "192.0.2.0/24");
+	assert_true(command.has_length);
+	assert_int_equal(command.duration, 7 * 86400 * USEC_PER_SEC);
+	assert_string_equal(command.reason, "the \\x01 office");
+	command = parse(" allow\t add  comment=x 2001:db8::1");
+	assert_int_equal(command.verb, CONTROL_ALLOW_ADD);
+	assert_false(command.has_length);
+	assert_int_equal(command.duration, 0);
+	command = parse("allow remove 2001:db8::1/128");
+	assert_int_equal(command.verb, CONTROL_ALLOW_REMOVE);
+	assert_true(command.has_length);
+	assert_int_equal(parse("allow list").verb, CONTROL_ALLOW_LIST);
+
+	assert_int_equal(parse("reload").verb, CONTROL_RELOAD);
+	assert_int_equal(parse("flush").verb, CONTROL_FLUSH);
+	assert_false(parse("flush").all);
+	assert_true(parse("flush all=1").all);
+
+	assert_int_equal(parse("ban 192.0.2.1 for=forever").duration, USEC_NEVER);
+	assert_int_equal(parse("allow add 192.0.2.1 for=forever").duration, USEC_NEVER);
+	assert_false(parse("ban 192.0.2.1").has_length);
+	assert_true(parse("unban 192.0.2.1/32").has_length);
+}
+
 static void reasons_are_unquoted_and_escaped(void **state UNUSED)
 {
 	struct control_command command;
@@ -124,7 +168,22 @@ static void mistakes_are_named(void **state UNUSED)
 {
 	refuse("", "no command; allowed: status");
 	refuse("  \t", "no command");
-	refuse("flush", "unknown command 'flush'");
+	refuse("mode", "unknown command 'mode'");
+	refuse("fl", "unknown command 'fl'; allowed: status");
+	refuse("allow", "allow: no action; allowed: add, remove, list");
+	refuse("allow adds 192.0.2.1", "allow: unknown 'adds'; allowed: add, remove, list");
+	refuse("allow 192.0.2.1", "allow: unknown '192.0.2.1'");
+	refuse("allow add=1", "allow: unknown 'add'");
+	refuse("allow \x1b", "allow: unknown '\\x1b'");
+	refuse("allow add", "address missing; usage: allow add ADDR[/LEN]");
+	refuse("allow add all", "'all' is no address");
+	refuse("allow add 192.0.2.1 reason=x", "unknown parameter 'reason'; usage: allow add");
+	refuse("allow remove", "address missing");
+	refuse("allow remove 192.0.2.1 for=1h", "unknown parameter 'for'; usage: allow remove");
+	refuse("allow list 192.0.2.1", "unexpected '192.0.2.1'; usage: allow list");
+	refuse("reload now", "unexpected 'now'; usage: reload");
+	refuse("flush all", "unexpected 'all'; usage: flush [all=1]");
+	refuse("flush all=yes", "allowed: 0, 1");
 	refuse("STATUS", "unknown command");
 	refuse("status=1", "unknown command");
 	refuse("\x1b]0;x", "unknown command '\\x1b]0;x'");
@@ -151,7 +210,11 @@ static void mistakes_are_named(void **state UNUSED)
 	refuse("ban 192.0.2.1/33", "no address");
 	refuse("ban 192.0.2.1 for=0s", "for: '0s' is no duration");
 	refuse("ban 192.0.2.1 for=1", "no duration");
-	refuse("ban 192.0.2.1 for=3651d", "no duration");
+	refuse("ban 192.0.2.1 for=3651d",
+	       "no duration; allowed: 1s to 3650d, units ms s m h d, or forever");
+	refuse("ban 192.0.2.1 for=for", "no duration");
+	refuse("unban 192.0.2.1 trust=forever", "trust: 'forever' is no duration");
+	refuse("ban 192.0.2.1 comment=x", "unknown parameter 'comment'");
 	refuse("ban 192.0.2.1 trust=1h", "unknown parameter 'trust'");
 	refuse("unban", "address missing");
 	refuse("unban all all", "unexpected 'all'");
@@ -188,6 +251,7 @@ int main(void)
 		cmocka_unit_test(verbs_are_read),
 		cmocka_unit_test(sources_parameters),
 		cmocka_unit_test(bans_and_unban),
+		cmocka_unit_test(allow_reload_and_flush),
 		cmocka_unit_test(reasons_are_unquoted_and_escaped),
 		cmocka_unit_test(mistakes_are_named),
 		cmocka_unit_test(length_bounds),

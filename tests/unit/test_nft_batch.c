@@ -73,7 +73,7 @@ static void test_put_is_add_delete_add(void **state)
 
 	(void)state;
 	assert_int_equal(nft_batch_new(&batch, BATCH_BYTES), 0);
-	assert_int_equal(nft_batch_put(batch, &source, 3600 * USEC_PER_SEC, "smtp 11>10 concurrent; no PTR"),
+	assert_int_equal(nft_batch_put(batch, NFT_SET_BANNED, &source, 3600 * USEC_PER_SEC, "smtp 11>10 concurrent; no PTR"),
 			 0);
 	assert_int_equal(types_of(batch, types, &seen), ARRAY_SIZE(wanted));
 	assert_memory_equal(types, wanted, sizeof(wanted));
@@ -94,7 +94,7 @@ static void test_ipv6_without_timeout_and_drop(void **state)
 
 	(void)state;
 	assert_int_equal(nft_batch_new(&batch, BATCH_BYTES), 0);
-	assert_int_equal(nft_batch_put(batch, &source, USEC_NEVER, ""), 0);
+	assert_int_equal(nft_batch_put(batch, NFT_SET_BANNED, &source, USEC_NEVER, ""), 0);
 	types_of(batch, types, &seen);
 	assert_int_equal(seen.elements[1].key_length, 16);
 	assert_memory_equal(seen.elements[1].key, source.address.bytes, 16);
@@ -102,7 +102,7 @@ static void test_ipv6_without_timeout_and_drop(void **state)
 	assert_string_equal(seen.elements[1].comment, "");
 	assert_int_equal(nft_batch_clear(batch), 0);
 	seen.n = 0;
-	assert_int_equal(nft_batch_drop(batch, &source), 0);
+	assert_int_equal(nft_batch_drop(batch, NFT_SET_TRUSTED, &source), 0);
 	assert_int_equal(types_of(batch, types, &seen), 4);
 	assert_int_equal(types[2], NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELSETELEM);
 	nft_batch_free(batch);
@@ -122,7 +122,7 @@ static void test_full(void **state)
 	memset(comment, 'x', sizeof(comment) - 1);
 	comment[sizeof(comment) - 1] = '\0';
 	assert_int_equal(nft_batch_new(&batch, BATCH_BYTES), 0);
-	while ((r = nft_batch_put(batch, &source, USEC_PER_SEC, comment)) == 0)
+	while ((r = nft_batch_put(batch, NFT_SET_BANNED, &source, USEC_PER_SEC, comment)) == 0)
 		n++;
 	assert_int_equal(r, NFT_BATCH_FULL);
 	assert_true(n > 50);

@@ -28,7 +28,18 @@ static void defaults_are_those_of_the_manual(void **state UNUSED)
 	assert_int_equal(settings.services[1].reverse_dns, REVERSE_DNS_IGNORE);
 	assert_int_equal(settings.ipv4_prefix, 32);
 	assert_int_equal(settings.ipv6_prefix, 64);
-	assert_int_equal(settings.ban_duration, 3600 * USEC_PER_SEC);
+	assert_int_equal(settings.services[0].ceiling, 20);
+	assert_int_equal(settings.services[1].ceiling, 60);
+	assert_int_equal(settings.bans.duration, 3600 * USEC_PER_SEC);
+	assert_true(settings.bans.growth >= 2.0 && settings.bans.growth <= 2.0);
+	assert_int_equal(settings.bans.max_duration, 7 * 86400 * USEC_PER_SEC);
+	assert_int_equal(settings.bans.forget_after, 7 * 86400 * USEC_PER_SEC);
+	assert_int_equal(settings.bans.max_bans, 16384);
+	assert_int_equal(settings.bans.max_per_minute, 2000);
+	assert_int_equal(settings.enforcement.action, BAN_ACTION_DROP);
+	assert_int_equal(settings.enforcement.scope, BAN_SCOPE_SERVICES);
+	assert_true(settings.enforcement.close_connections);
+	assert_int_equal(settings.verified_for, 3600 * USEC_PER_SEC);
 	assert_null(settings.allowed);
 	for (unsigned i = 0; i < settings.n_services; i++) {
 		assert_false(settings.services[i].observe);

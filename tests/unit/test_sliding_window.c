@@ -243,6 +243,59 @@ static void test_random_across_the_wrap(void **state UNUSED)
 	random_walk(((usec_t)7 << 32) * USEC_PER_MSEC - MINUTES(30), 9);
 }
 
+/* Whatever a window has been through, its copy counts the same from then on. */
+static void test_copy(void **state UNUSED)
+{
+	struct sliding_window_pool *pool = new_pool(100);
+
+	for (unsigned events = 0; events < 80; events++) {
+		for (unsigned forgotten = 0; forgotten <= events; forgotten += 7) {
+			struct sliding_window_pool *other = new_pool(100);
+			struct sliding_window from = { 0 }, to = { 0 };
+
+			for (unsigned i = 0; i < events; i++)
+				assert_int_equal(sliding_window_add(pool, &from, SECONDS(i), 1000), 0);
+			(void)sliding_window_count(pool, &from, SECONDS(events),
+						   SECONDS(events - forgotten) + 1);
+			assert_int_equal(sliding_window_copy(pool, &from, other, &to), 0);
+			/* as compact as can be */
+			assert_int_equal(sliding_window_pool_used(other),
+					 (to.count + SLIDING_WINDOW_CHUNK_STAMPS - 1) /
+						 SLIDING_WINDOW_CHUNK_STAMPS);
+			assert_int_equal(to.count, from.count);
+			assert_int_equal(sliding_window_add(other, &to, SECONDS(events), 1000), 0);
+			assert_int_equal(sliding_window_add(pool, &from, SECONDS(events), 1000), 0);
+			for (unsigned age = events + 1; age > 0; age -= (age + 1) / 2)
+				assert_int_equal(sliding_window_count(other, &to, SECONDS(events),
+								      SECONDS(age)),
+						 sliding_window_count(pool, &from, SECONDS(events),
+								      SECONDS(age)));
+			sliding_window_clear(pool, &from);
+			sliding_window_clear(other, &to);
+			assert_int_equal(sliding_window_pool_used(other), 0);
+			sliding_window_pool_free(other);
+		}
+	}
+	assert_int_equal(sliding_window_pool_used(pool), 0);
+	sliding_window_pool_free(pool);
+}
+
+static void test_copy_into_a_small_pool(void **state UNUSED)
+{
+	struct sliding_window_pool *pool = new_pool(10), *small = new_pool(1);
+	struct sliding_window from = { 0 }, to = { 0 };
+
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(sliding_window_add(pool, &from, SECONDS(i), 1000), 0);
+	assert_int_equal(sliding_window_copy(pool, &from, small, &to), SLIDING_WINDOW_POOL_FULL);
+	/* what is there is right, the newest are missing */
+	assert_int_equal(sliding_window_count(small, &to, SECONDS(20), SECONDS(30)),
+			 SLIDING_WINDOW_CHUNK_STAMPS);
+	assert_int_equal(sliding_window_count(small, &to, SECONDS(20), SECONDS(7)), 1);
+	sliding_window_pool_free(pool);
+	sliding_window_pool_free(small);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +306,8 @@ int main(void)
 		cmocka_unit_test(test_pool_full),
 		cmocka_unit_test(test_pool_full_at_keep),
 		cmocka_unit_test(test_longest_window),
+		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_copy_into_a_small_pool),
 		cmocka_unit_test(test_random_against_stamps),
 		cmocka_unit_test(test_random_with_a_small_pool),
 		cmocka_unit_test(test_random_across_the_wrap),

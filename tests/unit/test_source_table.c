@@ -193,6 +193,42 @@ static void test_full_window_pool(void **state UNUSED)
 	source_table_free(table);
 }
 
+static void test_carry(void **state UNUSED)
+{
+	struct source_table *table = new_table(2), *other = new_table(2);
+	struct source *source = get(table, 1), *to;
+
+	for (unsigned i = 0; i < 40; i++) {
+		source_table_count(table, source, 1, 0, SECONDS(i));
+		if (i < 20)
+			source_table_handshake(table, source, SECONDS(i), 60);
+	}
+	source_table_count(table, source, -1, 0, SECONDS(50));
+	source->name_client = addr("192.0.2.9");
+	source->announced = 5;
+	source->waiting_since = 7;
+	(void)get(table, 2);
+	(void)get(table, 3);
+	source_table_carry_stats(table, other);
+	to = get(other, 1);
+	source_table_carry(table, source, other, to);
+	/* its connections are counted anew by whoever carries */
+	assert_int_equal(to->concurrent, 0);
+	assert_int_equal(to->peak, 40);
+	assert_int_equal(to->announced, 5);
+	assert_true(to->waiting_since == 7 && to->last_change == SECONDS(50));
+	assert_true(address_equal(&to->name_client, &source->name_client));
+	assert_int_equal(source_table_new_count(other, to, SECONDS(20), SECONDS(10)), 9);
+	assert_int_equal(source_table_new_count(table, source, SECONDS(20), SECONDS(10)), 9);
+	source_table_count(other, to, 1, 0, SECONDS(60));
+	assert_int_equal(to->peak, 40);
+	assert_int_equal(stats_of(other).evicted, stats_of(table).evicted);
+	assert_int_equal(stats_of(other).evicted, 1);
+	assert_int_equal(stats_of(other).entries, 1);
+	source_table_free(table);
+	source_table_free(other);
+}
+
 static void test_memory_as_stated(void **state UNUSED)
 {
 	/* 24 bytes of links and at most 8 of index: hash_table.h */
@@ -368,6 +404,7 @@ int main(void)
 		cmocka_unit_test(test_eviction_order),
 		cmocka_unit_test(test_forget_idle),
 		cmocka_unit_test(test_full_window_pool),
+		cmocka_unit_test(test_carry),
 		cmocka_unit_test(test_memory_as_stated),
 		cmocka_unit_test(test_random_against_array),
 	};

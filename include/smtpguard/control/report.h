@@ -8,7 +8,11 @@
 #include <jansson.h>
 
 #include "smtpguard/kernel/conntrack_source.h"
+#include "smtpguard/kernel/ruleset_watcher.h"
+#include "smtpguard/kernel/set_auditor.h"
 #include "smtpguard/kernel/set_writer.h"
+#include "smtpguard/kernel/socket_closer.h"
+#include "smtpguard/ledger/ledger.h"
 #include "smtpguard/policy/guard.h"
 #include "smtpguard/resolver/client.h"
 #include "smtpguard/wire/control_line.h"
@@ -21,7 +25,18 @@ struct kernel_facts {
 	const char *ruleset_error;  /* NULL: the table is loaded */
 };
 
-/* Where reports read from; everything borrowed. conntrack, resolver and writer may be NULL. */
+/* What the reconciler did to the kernel's table (SPEC 6), audits not included. */
+struct reconcile_facts {
+	uint64_t repairs;	   /* after somebody else's change */
+	uint64_t elements_restored; /* bans that were missing then */
+	uint64_t elements_removed; /* elements that nobody wanted then */
+	uint64_t tables_loaded;	   /* whole table, start included */
+	uint64_t load_failures;
+	usec_t last_repair;	   /* 0: none */
+	usec_t slowest_repair;	   /* from the first notice of a change to the loaded table */
+};
+
+/* Where reports read from; everything borrowed. Only version, guard and kernel are never NULL. */
 struct report_inputs {
 	const char *version;
 	usec_t started;
@@ -29,6 +44,11 @@ struct report_inputs {
 	const struct conntrack_source *conntrack;
 	const struct set_writer *writer;
 	const struct resolver_client *resolver;
+	const struct socket_closer *closer;
+	const struct ruleset_watcher *watcher;
+	const struct set_auditor *auditor;
+	const struct ledger *ledger;
+	const struct reconcile_facts *reconcile;
 	const struct kernel_facts *kernel;
 };
 
@@ -45,6 +65,9 @@ json_t *report_status(const struct report_inputs *inputs, const struct control_s
 json_t *report_explain(const struct report_inputs *inputs, const struct address *address,
 		       const struct prefix *source, usec_t now);
 json_t *report_ban(const struct ban *ban, usec_t now);
+/* Operator's entries, as the answers to `ban` and `allow add` show them. */
+json_t *report_block(const struct operator_entry *entry);
+json_t *report_allowed(const struct operator_entry *entry);
 /* One decision, for `events`. op->type is GUARD_OP_DECISION. */
 json_t *report_decision(const struct guard_op *op);
 json_t *report_error(const char *code, const char *message);
@@ -52,8 +75,9 @@ json_t *report_error(const char *code, const char *message);
 json_t *report_time(usec_t moment);
 
 /*
- * `sources` and `bans` as a list that is made entry by entry, so that a long answer takes neither much
- * memory nor a long turn of the event loop. Entries that go away meanwhile are left out.
+ * `sources`, `bans` (blocks after the bans) and `allow list` (by hand, then from files) as a list that is
+ * made entry by entry, so that a long answer takes neither much memory nor a long turn of the event loop.
+ * Entries that go away meanwhile are left out.
  */
 struct report_list;
 
@@ -66,7 +90,7 @@ enum {
 int report_list_new(struct report_list **ret_list, const struct report_inputs *inputs,
 		    const struct control_command *command, usec_t now) MUST_CHECK;
 struct report_list *report_list_free(struct report_list *list);
-/* The key of the array in the answer: "sources" or "bans". */
+/* The key of the array in the answer: "sources", "bans" or "allowed". */
 const char *report_list_key(const struct report_list *list);
 /* 0: *ret_entry is the caller's. REPORT_LIST_END, -ENOMEM. */
 int report_list_next(struct report_list *list, usec_t now, json_t **ret_entry) MUST_CHECK;

@@ -12,10 +12,21 @@
 
 #include "smtpguard/control/report.h"
 
+/* What the socket can set off outside of the guard. All run in the event loop and must be brief. */
+struct control_actions {
+	/* Reads the configuration again. 0, or < 0 with every problem in *ret_problems (one a line,
+	 * escaped; the caller frees it; may be NULL): then nothing was changed. */
+	int (*reload)(void *userdata, char **ret_problems);
+	/* Removes the table from the kernel; bans are not enforced until the next reload. 0 or -errno. */
+	int (*remove_table)(void *userdata);
+	void *userdata;
+};
+
 struct control_settings {
 	const char *path;
 	gid_t group; /* may change things; (gid_t)-1: uid 0 only */
 	unsigned max_clients;
+	struct control_actions actions;
 };
 
 struct control_server;
@@ -27,7 +38,10 @@ struct control_server;
  */
 int control_socket_open(const struct control_settings *settings, int *ret_fd) MUST_CHECK;
 
-/* Takes fd when it succeeds. settings and inputs are borrowed until free. */
+/*
+ * Takes fd when it succeeds. inputs and settings are borrowed until free; of settings, path and
+ * max_clients count as they are now, group and actions as they are when needed.
+ */
 int control_server_new(struct control_server **ret_server, sd_event *event, int fd,
 		       const struct control_settings *settings,
 		       const struct report_inputs *inputs) MUST_CHECK;

@@ -12,6 +12,7 @@
 #include "smtpguard/policy/settings.h"
 
 #define CONFIG_PATH_MAX 256
+#define CONFIG_LEDGER_PATH_MAX 224 /* LEDGER_PATH_MAX */
 #define CONFIG_SERVERS_MAX 512
 #define CONFIG_ALLOW_GLOBS_MAX 16
 
@@ -26,6 +27,8 @@ struct config {
 	char control_path[CONFIG_PATH_MAX];
 	char control_group[64];
 	unsigned control_max_clients;
+	char ledger_path[CONFIG_PATH_MAX];
+	usec_t ledger_keep;
 	unsigned allow_files; /* how many were read */
 };
 
@@ -39,6 +42,14 @@ typedef void (*config_problem)(void *userdata, const char *text);
 int config_load(struct config **ret_config, const char *path, bool observe, config_problem problem,
 		void *userdata) MUST_CHECK;
 struct config *config_free(struct config *config);
+
+/*
+ * Whether a running daemon can take the configuration over: one problem for each key that only a
+ * start applies, "KEY: cannot change while smtpguardd runs (now X, wanted Y); restart it". 0 or
+ * CONFIG_INVALID.
+ */
+int config_check_reload(const struct config *running, const struct config *wanted,
+			config_problem problem, void *userdata) MUST_CHECK;
 
 /* A config_problem that prints to the FILE given as userdata, one line each. */
 void config_print_problem(void *file, const char *text);

@@ -46,5 +46,10 @@ int conntrack_source_new(struct conntrack_source **ret_source, sd_event *event,
 			 const struct conntrack_settings *settings,
 			 const struct conntrack_handlers *handlers) MUST_CHECK;
 struct conntrack_source *conntrack_source_free(struct conntrack_source *source);
+/* Guards other ports from now on; connections to new ones come with the next dump. */
+int conntrack_source_set_ports(struct conntrack_source *source, const uint16_t *ports,
+			       unsigned n_ports) MUST_CHECK;
+/* A dump as soon as possible. */
+void conntrack_source_request_dump(struct conntrack_source *source);
 void conntrack_source_stats(const struct conntrack_source *source,
 			    struct conntrack_stats *ret_stats);

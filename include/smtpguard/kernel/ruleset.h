@@ -11,32 +11,67 @@
 #include "smtpguard/base/address.h"
 #include "smtpguard/base/clock.h"
 
-/* A ban that the new table begins with. */
+#define RULESET_TRUSTED_SIZE 65536 /* elements of trusted4 and of trusted6 */
+#define RULESET_CEILING_SIZE 65535 /* sources that a ceiling can count at once, per service and family */
+#define RULESET_SERVICE_NAME_MAX 24
+
+/* An element of a set. */
 struct ruleset_element {
 	struct prefix prefix;
 	usec_t timeout, remaining; /* USEC_NEVER: none */
-	const char *comment;	   /* escaped, borrowed */
+	char comment[128];	   /* escaped; may be empty */
 };
+
+struct ruleset_elements {
+	struct ruleset_element *element;
+	unsigned count, allocated;
+};
+
+/* Grows as needed. -ENOMEM. */
+int ruleset_elements_add(struct ruleset_elements *elements,
+			 const struct ruleset_element *element) MUST_CHECK;
+void ruleset_elements_done(struct ruleset_elements *elements);
+
+struct ruleset_service {
+	char name[RULESET_SERVICE_NAME_MAX];
+	const uint16_t *ports;
+	unsigned n_ports;
+	uint32_t ceiling; /* 0: none */
+	bool trusts_names; /* verified sources pass its ceiling */
+};
+
+/* The name of a ceiling's set, "ceiling_smtp4"; family is 4 or 6. */
+#define RULESET_CEILING_NAME_MAX 40
+void ruleset_ceiling_name(const char *service, int family,
+			  char name[static RULESET_CEILING_NAME_MAX]);
+
+enum ruleset_set { RULESET_BLOCKED, RULESET_ALLOWED };
 
 struct ruleset_parameters {
 	const uint16_t *ports; /* of all services */
 	unsigned n_ports;
-	const uint16_t *enforced_ports; /* of those: where bans drop; may be none */
+	const uint16_t *enforced_ports; /* of those: where bans hold; may be none */
 	unsigned n_enforced_ports;
+	const struct ruleset_service *services; /* the enforcing ones */
+	unsigned n_services;
 	uint8_t ipv4_prefix, ipv6_prefix;
 	uint32_t max_bans;
 	bool element_counters;
-	const struct prefix *allowed;
-	unsigned n_allowed;
-	const struct ruleset_element *elements;
-	unsigned n_elements;
+	bool reject;	/* a banned source gets a TCP reset instead of silence */
+	bool whole_host; /* bans hold on every port */
+	const struct ruleset_elements *banned, *blocked, *allowed, *trusted;
 };
 
 /* The filled-in text; the caller frees it. -ENOMEM. */
 int ruleset_render(const struct ruleset_parameters *parameters, char **ret_text) MUST_CHECK;
+/* The text that replaces the contents of an interval set in one transaction; the caller frees it. */
+int ruleset_render_set(enum ruleset_set set, const struct ruleset_elements *elements,
+		       char **ret_text) MUST_CHECK;
+/* The text that removes the table. */
+extern const char ruleset_removal[];
 
 /*
- * Replaces the table. 0, -ENOMEM, or -EINVAL when libnftables or the kernel refuses: then *ret_error is
+ * Runs such a text. 0, -ENOMEM, or -EINVAL when libnftables or the kernel refuses: then *ret_error is
  * its message (the caller frees it) and the kernel is as before.
  */
 int ruleset_load(const char *text, char **ret_error) MUST_CHECK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Puts bans into the kernel's sets `banned4` and `banned6` of table inet smtpguard: elements are
+ * Puts bans and trusted sources into the kernel's sets of table inet smtpguard: elements are
  * collected during one turn of the event loop and sent as one libnftnl batch (one transaction).
  *
  * Every change is safe whether or not the element exists, and refreshes timeouts on kernels before
@@ -14,9 +14,10 @@
 #include "smtpguard/base/address.h"
 #include "smtpguard/base/clock.h"
 #include "smtpguard/base/compiler.h"
+#include "smtpguard/wire/nft_batch.h"
 
 struct set_writer_handlers {
-	/* The kernel's answer for an element that was to be added. */
+	/* The kernel's answer for a ban that was to be added. */
 	void (*result)(void *userdata, const struct prefix *prefix, bool enforced);
 	void *userdata;
 };
@@ -35,9 +36,11 @@ int set_writer_new(struct set_writer **ret_writer, sd_event *event,
 struct set_writer *set_writer_free(struct set_writer *writer);
 
 /* timeout USEC_NEVER: none. comment: at most 127 bytes, already escaped; copied. */
-void set_writer_add(struct set_writer *writer, const struct prefix *prefix, usec_t timeout,
-		    const char *comment);
-void set_writer_delete(struct set_writer *writer, const struct prefix *prefix);
+void set_writer_add(struct set_writer *writer, enum nft_set set, const struct prefix *prefix,
+		    usec_t timeout, const char *comment);
+void set_writer_delete(struct set_writer *writer, enum nft_set set, const struct prefix *prefix);
+/* Forgets what is collected: a whole table with all of it is about to be loaded. */
+void set_writer_discard(struct set_writer *writer);
 /* Sends what is collected, now. Also happens by itself at the end of each loop turn. */
 void set_writer_flush(struct set_writer *writer);
 void set_writer_stats(const struct set_writer *writer, struct set_writer_stats *ret_stats);

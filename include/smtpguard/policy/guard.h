@@ -11,13 +11,14 @@
 
 #include "smtpguard/policy/ban_table.h"
 #include "smtpguard/policy/name_table.h"
+#include "smtpguard/policy/operator_list.h"
 #include "smtpguard/policy/settings.h"
 #include "smtpguard/track/flow_table.h"
 #include "smtpguard/track/source_table.h"
 
 enum standing {
 	STANDING_NORMAL,
-	STANDING_OVER_LIMIT, /* over a limit but not banned: observe, doubt about the counts, table full */
+	STANDING_OVER_LIMIT, /* over a limit but not banned: observe, doubt about the counts, a breaker */
 	STANDING_RESOLVING,  /* over a limit, reverse DNS not known yet */
 	STANDING_EXEMPT,     /* over a limit, spared: verified, or just unbanned by an operator */
 	STANDING_ALLOWED,    /* on the never-list */
@@ -32,8 +33,27 @@ enum guard_op_type {
 	GUARD_OP_RESOLVE,     /* ask for .address */
 	GUARD_OP_ELEMENT_ADD, /* .ban enters its set (or gets a new timeout) */
 	GUARD_OP_ELEMENT_DELETE, /* .prefix leaves its set; it may be gone already */
+	GUARD_OP_TRUST,	      /* .prefix passes the ceilings until .until */
+	GUARD_OP_CLOSE,	      /* end the live connections of .prefix */
+	GUARD_OP_LIST,	      /* .list changed: its kernel set is to be written anew */
+	GUARD_OP_RECORD,      /* for the ledger: .record says what */
 	GUARD_OP_DECISION,    /* tell the world: journal, subscribers */
 };
+
+enum guard_list { GUARD_LIST_BLOCKED, GUARD_LIST_ALLOWED, GUARD_LISTS };
+
+/* "blocked" "allowed" */
+const char *guard_list_name(enum guard_list list);
+
+enum guard_record {
+	RECORD_BAN,	  /* .ban begins or changed */
+	RECORD_BAN_END,	  /* .prefix, .end */
+	RECORD_LISTED,	  /* .list, .entry */
+	RECORD_LISTED_END, /* .list, .prefix, .end */
+	RECORD_GRACE,	  /* .prefix, .until */
+};
+
+enum guard_end { GUARD_END_EXPIRED, GUARD_END_LIFTED, GUARD_END_REPLACED };
 
 enum decision_type {
 	DECISION_BAN,
@@ -52,10 +72,16 @@ struct guard_op {
 	usec_t now;
 	struct address address;	     /* GUARD_OP_RESOLVE */
 	struct prefix prefix;	     /* all others */
-	const struct ban *ban;	     /* ELEMENT_ADD; DECISION for ban, unban, expire. Borrowed for the call */
+	/* ELEMENT_ADD; DECISION for ban, unban, expire, NULL if it is about a block. Borrowed. */
+	const struct ban *ban;
 	enum decision_type decision; /* DECISION */
 	const struct ban_reason *reason; /* DECISION. Borrowed for the call */
-	const char *because;	     /* DECISION_EXEMPT: what spared it, a constant text */
+	const char *because;	     /* what spared the source, or ended its ban; a constant text or NULL */
+	usec_t until; /* TRUST, RECORD_GRACE; DECISION about a ban or block: its end, else 0 */
+	enum guard_list list;	     /* LIST, RECORD_LISTED.. */
+	enum guard_record record;    /* RECORD */
+	enum guard_end end;	     /* RECORD_BAN_END, RECORD_LISTED_END */
+	const struct operator_entry *entry; /* RECORD_LISTED. Borrowed for the call */
 };
 
 typedef void (*guard_sink)(void *userdata, const struct guard_op *op);
@@ -95,26 +121,94 @@ enum {
 	GUARD_BANS_FULL = 2,
 	GUARD_NOT_BANNED = 3,
 	GUARD_OBSERVING = 4,	/* the whole program only observes: nothing was changed */
-	GUARD_OTHER_PREFIX = 5, /* not a single source: shorter or longer than the configured prefix */
+	GUARD_COVERED = 5,	/* *ret_conflict contains the prefix */
+	GUARD_OVERLAPS = 6,	/* *ret_conflict is a narrower entry that lasts longer */
+	GUARD_LIST_FULL = 7,
+	GUARD_NOT_LISTED = 8,
 };
 
-/* By an operator. text: the reason, escaped, may be empty. duration 0: the configured one. */
-int guard_ban(struct guard *guard, const struct prefix *source, usec_t duration, const char *text,
-	      usec_t now) MUST_CHECK;
-/* Lifts the ban and spares the source for `grace` (0: the configured one). GUARD_NOT_BANNED: the grace
- * is given all the same. */
-int guard_unban(struct guard *guard, const struct prefix *source, usec_t grace,
-		usec_t now) MUST_CHECK;
+/*
+ * By an operator. text: the reason, escaped, may be empty. duration 0: the configured one; USEC_NEVER:
+ * without end. A single source is banned like any other; another prefix (shorter or longer than the
+ * sources') enters the blocked list. NEVER_LISTED, BANS_FULL, OBSERVING, COVERED, OVERLAPS, LIST_FULL.
+ */
+int guard_ban(struct guard *guard, const struct prefix *prefix, usec_t duration, const char *text,
+	      usec_t now, struct prefix *ret_conflict) MUST_CHECK;
+/*
+ * Lifts the ban of a single source, or every ban and block inside a wider prefix, and spares a single
+ * source for `grace` (0: the configured one). *ret_lifted: how many. GUARD_NOT_BANNED: there was none
+ * (the grace is given all the same). GUARD_COVERED: the prefix is inside a block, *ret_conflict.
+ */
+int guard_unban(struct guard *guard, const struct prefix *prefix, usec_t grace, usec_t now,
+		unsigned *ret_lifted, struct prefix *ret_conflict) MUST_CHECK;
+/* Lifts every ban and block, without grace. Returns how many. */
+unsigned guard_flush(struct guard *guard, usec_t now);
+
+/*
+ * Never banned from now on (duration 0: without end): lifts bans and blocks inside the prefix; *ret_lifted
+ * of them. COVERED, OVERLAPS, LIST_FULL.
+ */
+int guard_allow(struct guard *guard, const struct prefix *prefix, usec_t duration, const char *text,
+		usec_t now, unsigned *ret_lifted, struct prefix *ret_conflict) MUST_CHECK;
+/* Exactly this prefix of the operator's list. GUARD_NOT_LISTED. */
+int guard_disallow(struct guard *guard, const struct prefix *prefix, usec_t now) MUST_CHECK;
+const struct operator_list *guard_list(const struct guard *guard, enum guard_list list);
+
+/* --- what outlived the daemon --- */
+
+/* From the ledger, before the kernel's elements are adopted: emits nothing. A ban that is known already
+ * takes these times. BANS_FULL, NEVER_LISTED: not restored. */
+int guard_restore_ban(struct guard *guard, const struct prefix *source, usec_t since, usec_t expires,
+		      const struct ban_reason *reason, uint32_t earlier, usec_t now) MUST_CHECK;
+/* COVERED, OVERLAPS, LIST_FULL. */
+int guard_restore_entry(struct guard *guard, enum guard_list list,
+			const struct operator_entry *entry) MUST_CHECK;
+void guard_restore_grace(struct guard *guard, const struct prefix *source, usec_t until);
+/* How many bans climbed the ladder, and when the last one ends or ended. */
+void guard_restore_past(struct guard *guard, const struct prefix *source, uint32_t bans,
+			usec_t last_ban);
 /*
  * An element found in the kernel at start: the timeout it was made with and what remains of it
  * (USEC_NEVER: none). GUARD_NEVER_LISTED, GUARD_BANS_FULL: it should not be in the set.
  */
 int guard_adopt(struct guard *guard, const struct prefix *source, usec_t timeout, usec_t remaining,
 		const char *comment, usec_t now) MUST_CHECK;
+/* Calls visit for every source that passes the ceilings at now. */
+void guard_trusted(const struct guard *guard, usec_t now,
+		   void (*visit)(void *userdata, const struct prefix *source, usec_t until),
+		   void *userdata);
+
+/* The same for every source that an operator's unban spares at now. */
+void guard_graces(const struct guard *guard, usec_t now,
+		  void (*visit)(void *userdata, const struct prefix *source, usec_t until),
+		  void *userdata);
+
+/* --- the kernel's sets --- */
+
+/* Why bans cannot be, or are not to be, enforced now: sources are judged as under observe. NULL: they can.
+ * The text is borrowed. */
+void guard_set_unenforceable(struct guard *guard, const char *why);
+
+/*
+ * An audit compares the sets' elements with the bans: elements nobody wants are deleted, missing ones and
+ * ones with another end (by more than 2 s) are written again. complete: every element was seen.
+ */
+void guard_audit_begin(struct guard *guard, usec_t now);
+void guard_audit_element(struct guard *guard, const struct prefix *source, usec_t remaining,
+			 usec_t now);
+void guard_audit_end(struct guard *guard, bool complete, usec_t now);
+
 /* What the kernel said of an element that was added. */
 void guard_element_result(struct guard *guard, const struct prefix *source, bool enforced);
 
 /* --- time --- */
+
+/*
+ * New settings (ports, limits, services, times): counts, windows and bans stay. The sources' prefixes and
+ * the sizes of tables must be as before. -ENOMEM: nothing was changed. The old settings are not used any
+ * more when this returns 0; connections to new ports come with the next dump.
+ */
+int guard_reload(struct guard *guard, const struct guard_settings *settings, usec_t now) MUST_CHECK;
 
 /* The next moment guard_tick() has something to do; USEC_NEVER when idle. */
 usec_t guard_next_tick(const struct guard *guard);
@@ -131,10 +225,16 @@ struct guard_stats {
 	uint64_t decisions[DECISIONS];
 	uint64_t bans_full;	  /* bans that did not fit in max_bans */
 	uint64_t elements_refused; /* the kernel did not take the element */
+	uint64_t bans_replaced;	  /* gave way to worse offenders */
+	uint64_t bans_held_back;  /* over max_per_minute */
+	uint64_t audit_added, audit_deleted; /* drift found and repaired in the sets */
+	const char *unenforceable; /* as set; NULL: bans are enforced */
+	bool breaker_open;	  /* max_per_minute was reached within the last minute */
+	uint32_t trusted;
 	uint32_t flows, established, half_open, bans, graces, pending;
 	bool in_doubt;
 };
-void guard_stats(const struct guard *guard, usec_t now, struct guard_stats *ret_stats);
+void guard_stats(struct guard *guard, usec_t now, struct guard_stats *ret_stats);
 
 const struct guard_settings *guard_settings(const struct guard *guard);
 struct source_table *guard_sources(struct guard *guard);

@@ -33,6 +33,7 @@ struct service_settings {
 	usec_t new_window;	 /* never 0 */
 	enum reverse_dns_use reverse_dns;
 	uint32_t verified_concurrent; /* REVERSE_DNS_EXEMPT: limit of verified sources */
+	uint32_t ceiling;	      /* packet path: connections at once of an untrusted source */
 	bool observe;		      /* this service only, or because the whole program observes */
 };
 
@@ -43,15 +44,35 @@ struct name_settings {
 	uint32_t max_in_flight;
 };
 
+/* How long bans last and how many there may be (SPEC 3, bans). */
+struct ban_settings {
+	usec_t duration; /* of a first ban */
+	double growth;	 /* each ban within forget_after is so many times as long as the one before */
+	usec_t max_duration, forget_after;
+	uint32_t max_bans;	 /* per address family: the size of the kernel's sets */
+	uint32_t max_per_minute; /* breaker; never 0 */
+};
+
+enum ban_action { BAN_ACTION_DROP, BAN_ACTION_REJECT };
+enum ban_scope { BAN_SCOPE_SERVICES, BAN_SCOPE_HOST };
+
+/* What a ban does in the kernel. */
+struct enforcement_settings {
+	enum ban_action action;
+	enum ban_scope scope;
+	bool close_connections;
+};
+
 struct guard_settings {
 	bool observe; /* the whole program; every service has observe set then */
 	struct service_settings services[SERVICES_MAX];
 	unsigned n_services;
 	uint8_t ipv4_prefix, ipv6_prefix; /* bits of the family's own length */
 	uint32_t max_sources, max_flows;
-	usec_t ban_duration;
-	uint32_t max_bans; /* per address family */
+	struct ban_settings bans;
+	struct enforcement_settings enforcement;
 	usec_t unban_grace;
+	usec_t verified_for; /* how long a verified source passes the ceiling without being asked again */
 	struct name_settings names;
 	struct prefix_set *allowed; /* never banned; owned by whoever owns the settings */
 };

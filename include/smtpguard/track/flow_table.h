@@ -28,6 +28,7 @@ struct flow {
 	uint8_t service;	   /* owned by the caller */
 	uint8_t epoch;
 	uint8_t reserved;
+	uint16_t local_port; /* owned by the caller */
 };
 
 struct flow_change {

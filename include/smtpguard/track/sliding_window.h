@@ -41,4 +41,8 @@ int sliding_window_add(struct sliding_window_pool *pool, struct sliding_window *
 /* Events in (now - length, now]; forgets older ones. */
 uint32_t sliding_window_count(struct sliding_window_pool *pool, struct sliding_window *window,
 			      usec_t now, usec_t length);
+/* Adds the stamps of one window to another, empty one of another pool. POOL_FULL: the newest are missing. */
+int sliding_window_copy(const struct sliding_window_pool *from_pool,
+			const struct sliding_window *from, struct sliding_window_pool *to_pool,
+			struct sliding_window *to) MUST_CHECK;
 void sliding_window_clear(struct sliding_window_pool *pool, struct sliding_window *window);

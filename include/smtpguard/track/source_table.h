@@ -63,6 +63,12 @@ void source_table_handshake(struct source_table *table, struct source *source, u
 			    uint16_t keep);
 uint32_t source_table_new_count(struct source_table *table, struct source *source, usec_t now,
 				usec_t length);
+/* What an entry remembers besides its connections (peak, window, the caller's fields) goes over to an
+ * entry of another table. */
+void source_table_carry(const struct source_table *from_table, const struct source *from,
+			struct source_table *to_table, struct source *to);
+/* The counters of what happened so far, for a table that takes another's place. */
+void source_table_carry_stats(const struct source_table *from_table, struct source_table *to_table);
 /* Protected entries are never evicted. */
 void source_table_protect(struct source_table *table, struct source *source, bool protect);
 

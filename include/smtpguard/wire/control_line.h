@@ -25,6 +25,11 @@ enum control_verb {
 	CONTROL_BAN,
 	CONTROL_UNBAN,
 	CONTROL_EVENTS,
+	CONTROL_ALLOW_ADD,
+	CONTROL_ALLOW_REMOVE,
+	CONTROL_ALLOW_LIST,
+	CONTROL_RELOAD,
+	CONTROL_FLUSH,
 	CONTROL_VERBS
 };
 
@@ -32,17 +37,18 @@ enum control_sort { CONTROL_SORT_CONCURRENT, CONTROL_SORT_NEW, CONTROL_SORT_HALF
 
 struct control_command {
 	enum control_verb verb;
-	struct prefix prefix; /* explain, ban, unban; bans source=ADDR */
+	struct prefix prefix; /* explain, ban, unban, allow; bans source=ADDR */
 	bool has_prefix;
-	bool all;	       /* sources all=1; unban all */
+	bool has_length; /* given as ADDR/LEN */
+	bool all;	       /* sources all=1; unban all; flush all=1 */
 	uint32_t limit;	       /* sources: 1..CONTROL_SOURCES_LIMIT_MAX; 0 = not given */
 	char service[SERVICE_NAME_MAX]; /* sources; empty = any */
 	enum control_sort sort;
-	usec_t duration;       /* ban for=, unban trust=; 0 = not given */
-	char reason[REASON_COMMENT_MAX]; /* ban reason=, escaped */
+	usec_t duration; /* ban for=, unban trust=, allow for=; 0: not given, USEC_NEVER: forever */
+	char reason[REASON_COMMENT_MAX]; /* ban reason=, allow comment=, escaped */
 };
 
-/* Whether the verb changes something (needs permission): ban, unban. */
+/* Whether the verb changes something (needs permission): ban, unban, allow add and remove, reload, flush. */
 bool control_verb_changes(enum control_verb verb);
 const char *control_verb_name(enum control_verb verb);
 

@@ -20,7 +20,7 @@ enum {
 };
 
 /*
- * nlh has passed mnl_nlmsg_ok(). Events and dump lines look alike; a DESTROY is FLOW_CLOSED.
+ * nlh has passed netlink_message_ok(). Events and dump lines look alike; a DESTROY is FLOW_CLOSED.
  * -EBADMSG: not a conntrack message, or attributes missing or of a wrong size.
  */
 int ct_message_decode(const struct nlmsghdr *nlh, struct ct_event *ret_event) MUST_CHECK;

@@ -14,8 +14,12 @@
 #define NFT_TABLE_NAME "smtpguard"
 #define NFT_SET_BANNED4 "banned4"
 #define NFT_SET_BANNED6 "banned6"
+#define NFT_SET_TRUSTED4 "trusted4"
+#define NFT_SET_TRUSTED6 "trusted6"
 #define NFT_COMMENT_MAX 128 /* with the final NUL */
 #define NFT_ELEMENT_DUMP_REQUEST_BYTES 256
+
+enum nft_set { NFT_SET_BANNED, NFT_SET_TRUSTED };
 
 enum {
 	NFT_BATCH_FULL = 1, /* no room for this change: send, and begin a new batch */
@@ -30,14 +34,15 @@ struct nft_batch *nft_batch_free(struct nft_batch *batch);
 int nft_batch_clear(struct nft_batch *batch) MUST_CHECK;
 
 /*
- * Puts the element into banned4 or banned6 with this timeout (USEC_NEVER: none) and comment, whether or
+ * Puts the element into the set of its family with this timeout (USEC_NEVER: none) and comment, whether or
  * not it is there: ADD, DELETE, ADD (FACTS 5.3: neither a missing nor a present element may fail the
  * batch, and before 6.12 adding again refreshes nothing). -ENOMEM.
  */
-int nft_batch_put(struct nft_batch *batch, const struct prefix *prefix, usec_t timeout,
-		  const char *comment) MUST_CHECK;
+int nft_batch_put(struct nft_batch *batch, enum nft_set set, const struct prefix *prefix,
+		  usec_t timeout, const char *comment) MUST_CHECK;
 /* Takes the element out, whether or not it is there. */
-int nft_batch_drop(struct nft_batch *batch, const struct prefix *prefix) MUST_CHECK;
+int nft_batch_drop(struct nft_batch *batch, enum nft_set set,
+		   const struct prefix *prefix) MUST_CHECK;
 /* Closes the batch and gives its bytes, valid until the next clear. */
 void nft_batch_finish(struct nft_batch *batch, const void **ret_bytes, size_t *ret_size);
 

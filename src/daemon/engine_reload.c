@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "engine_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "smtpguard/base/log.h"
+#include "smtpguard/kernel/ruleset.h"
+
+static void on_problem(void *userdata, const char *text)
+{
+	fprintf(userdata, "%s\n", text);
+	log_error("%s", text);
+}
+
+/* Everything that may fail comes first; then the new configuration is in force. */
+static int apply(struct engine *engine, struct config *wanted)
+{
+	uint16_t ports[GUARDED_PORTS_MAX];
+	unsigned n = settings_ports(&wanted->guard, false, ports);
+	int r = conntrack_source_set_ports(engine->conntrack, ports, n);
+
+	if (r == 0)
+		r = guard_reload(engine->guard, &wanted->guard, clock_now());
+	if (r < 0)
+		return r;
+	config_free(engine->config);
+	engine->config = wanted;
+	n = settings_ports(&wanted->guard, true, ports);
+	socket_closer_set_ports(engine->closer, ports, n);
+	ledger_set_keep(engine->ledger, wanted->ledger_keep, wanted->guard.bans.forget_after);
+	/* a failure is shown and tried again; the configuration itself is good */
+	(void)engine_load_table(engine);
+	conntrack_source_request_dump(engine->conntrack);
+	return 0;
+}
+
+static int load_and_apply(struct engine *engine, FILE *problems)
+{
+	struct config *wanted;
+	int r = config_load(&wanted, engine->settings.config_path, engine->settings.observe, on_problem,
+			    problems);
+
+	if (r)
+		return r < 0 ? r : -EINVAL;
+	r = config_check_reload(engine->config, wanted, on_problem, problems);
+	if (r == 0)
+		r = apply(engine, wanted);
+	if (r) {
+		config_free(wanted);
+		return r < 0 ? r : -EINVAL;
+	}
+	return 0;
+}
+
+int engine_reload(void *userdata, char **ret_problems)
+{
+	struct engine *engine = userdata;
+	char *text = NULL;
+	size_t size;
+	FILE *problems = open_memstream(&text, &size);
+	int r;
+
+	*ret_problems = NULL;
+	if (!problems)
+		return -ENOMEM;
+	r = load_and_apply(engine, problems);
+	if (fclose(problems) != 0 && r == 0)
+		log_warning("out of memory while reloading");
+	if (r < 0) {
+		log_error("%s was not taken over: nothing has changed", engine->settings.config_path);
+		*ret_problems = text;
+	} else {
+		log_info("%s is in force", engine->settings.config_path);
+		free(text);
+	}
+	return r;
+}
+
+int engine_remove_table(void *userdata)
+{
+	static const char why[] = "the table was removed by `flush --all`; `reload` brings it back";
+	struct engine *engine = userdata;
+	char *error = NULL;
+	int r;
+
+	set_writer_discard(engine->writer);
+	r = ruleset_load(ruleset_removal, &error);
+	if (r < 0)
+		log_error("removing the table: %s", error ? error : strerror(-r));
+	free(error);
+	if (r < 0)
+		return r;
+	engine->table_removed = true;
+	guard_set_unenforceable(engine->guard, why);
+	log_warning("%s", why);
+	return 0;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the two sides of the ledger share. The main thread puts entries into the queue (ledger.c) and is
+ * told through the eventfd (ledger_news.c); the ledger's thread takes them out and writes them. All of
+ * it is behind one lock, which nobody holds while anything is written or any handler runs.
+ */
+#pragma once
+
+#include <pthread.h>
+
+#include "smtpguard/ledger/ledger.h"
+
+struct ledger_load;
+
+enum ledger_op_type {
+	LEDGER_OP_BEGIN,
+	LEDGER_OP_END,
+	LEDGER_OP_SNAPSHOT_BEGIN,
+	LEDGER_OP_SNAPSHOT_END,
+};
+
+struct ledger_op {
+	struct ledger_op *next;
+	enum ledger_op_type type;
+	enum ledger_end end;
+	usec_t when;		   /* wall clock; all but LEDGER_OP_BEGIN */
+	struct ledger_entry entry; /* LEDGER_OP_END: kind and source only */
+};
+
+struct ledger {
+	/* the main thread's own */
+	sd_event_source *io, *timer;
+	struct ledger_handlers handlers;
+	struct ledger_load *delivering;
+	enum ledger_state told; /* the state the handler last heard of */
+	bool loaded_told, timer_on;
+	bool in_snapshot, snapshot_broken;
+	pthread_t thread;
+
+	/* the same from ledger_open() to the end */
+	char *path;
+	int notice_fd; /* eventfd: the thread has something to tell */
+
+	pthread_mutex_t lock;
+	pthread_cond_t wake;  /* for the thread */
+	pthread_cond_t over;  /* thread_ended was set */
+
+	/* under the lock: orders */
+	struct ledger_op *head, **tail;
+	uint32_t queued;  /* with those being written */
+	bool closing;	  /* write what is there, then end */
+	bool abandoned;	  /* nobody waits any more: the thread frees all this */
+	usec_t keep, forget_after;
+
+	/* under the lock: news */
+	struct ledger_load *load; /* to be delivered */
+	bool load_over;		  /* there is a load, or there was none to be had */
+	bool lost;		  /* entries were dropped */
+	bool snapshot_wanted;
+	bool moved;		  /* a file was moved aside, not told yet */
+	bool failing, stalled;
+	bool thread_ended;
+	usec_t busy_since; /* clock_now() when the thread last turned to the disk; 0: it has returned */
+	struct ledger_stats stats; /* without state and queued */
+};
+
+/* ledger_news.c */
+enum ledger_state ledger_state_locked(const struct ledger *ledger);
+void ledger_watch_disk(struct ledger *ledger);
+int ledger_on_notice(sd_event_source *source, int fd, uint32_t revents, void *userdata);
+int ledger_on_timer(sd_event_source *source, uint64_t usec, void *userdata);
+
+/* The thread; its argument is the ledger. */
+void *ledger_thread(void *argument);
+/* With everything in it; both sides are done with it. */
+void ledger_release(struct ledger *ledger);

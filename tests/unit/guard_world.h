@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A guard with everything around it that its ops act on: the elements of the kernel's ban sets, the
+ * ledger's active entries, and counters of the rest. check_world() holds all of it against what the
+ * guard says of itself. Time stands still unless a test moves it.
+ */
+#pragma once
+
+#include <stdio.h>
+
+#include "support.h"
+
+#include "smtpguard/policy/guard.h"
+
+#define MIRROR_MAX OPERATOR_LIST_MAX
+
+/* What somebody who only sees the ops believes to be there. */
+struct mirror {
+	struct {
+		struct prefix prefix;
+		usec_t expires;
+	} items[MIRROR_MAX];
+	unsigned n;
+};
+
+struct world {
+	struct guard_settings settings;
+	struct guard *guard;
+	usec_t now;
+	struct mirror elements, recorded, recorded_lists[GUARD_LISTS];
+	unsigned resolves, adds, deletes, closes, trusts, lists[GUARD_LISTS], graces;
+	unsigned decisions[DECISIONS], ends[3];
+	/* of the last op that had one */
+	struct prefix last, last_trusted;
+	char because[64], reason[REASON_COMMENT_MAX];
+	usec_t expires, until;
+};
+
+static inline int mirror_find(const struct mirror *mirror, const struct prefix *prefix)
+{
+	for (unsigned i = 0; i < mirror->n; i++)
+		if (prefix_equal(&mirror->items[i].prefix, prefix))
+			return (int)i;
+	return -1;
+}
+
+static inline void mirror_put(struct mirror *mirror, const struct prefix *prefix, usec_t expires)
+{
+	int i = mirror_find(mirror, prefix);
+
+	if (i < 0) {
+		assert_true(mirror->n < MIRROR_MAX);
+		i = (int)mirror->n++;
+	}
+	mirror->items[i].prefix = *prefix;
+	mirror->items[i].expires = expires;
+}
+
+static inline bool mirror_remove(struct mirror *mirror, const struct prefix *prefix)
+{
+	int i = mirror_find(mirror, prefix);
+
+	if (i < 0)
+		return false;
+	mirror->items[i] = mirror->items[--mirror->n];
+	return true;
+}
+
+/* as the kernel's timeouts do */
+static inline void mirror_expire(struct mirror *mirror, usec_t now)
+{
+	for (unsigned i = 0; i < mirror->n;) {
+		if (mirror->items[i].expires <= now)
+			mirror->items[i] = mirror->items[--mirror->n];
+		else
+			i++;
+	}
+}
+
+static inline void on_record(struct world *world, const struct guard_op *op)
+{
+	switch (op->record) {
+	case RECORD_BAN:
+		assert_non_null(op->ban);
+		mirror_put(&world->recorded, &op->prefix, op->ban->expires);
+		break;
+	case RECORD_BAN_END:
+		world->ends[op->end]++;
+		assert_true(mirror_remove(&world->recorded, &op->prefix));
+		break;
+	case RECORD_LISTED:
+		assert_true(prefix_equal(&op->prefix, &op->entry->prefix));
+		mirror_put(&world->recorded_lists[op->list], &op->prefix, op->entry->expires);
+		break;
+	case RECORD_LISTED_END:
+		assert_true(mirror_remove(&world->recorded_lists[op->list], &op->prefix));
+		break;
+	case RECORD_GRACE:
+		world->graces++;
+		break;
+	}
+}
+
+/* The kernel comes before the news: who is told of a ban finds its element, of an unban none. */
+static inline void on_decision(struct world *world, const struct guard_op *op)
+{
+	bool of_block = op->reason->limit == LIMIT_OPERATOR && !op->ban;
+	bool of_ban = op->decision == DECISION_BAN || op->decision == DECISION_UNBAN ||
+		      op->decision == DECISION_EXPIRE;
+
+	world->decisions[op->decision]++;
+	assert_non_null(op->reason);
+	assert_int_equal(of_ban, op->ban || of_block);
+	if (op->ban && op->decision == DECISION_BAN)
+		assert_true(mirror_find(&world->elements, &op->prefix) >= 0);
+	if (op->ban && op->decision == DECISION_UNBAN)
+		assert_true(mirror_find(&world->elements, &op->prefix) < 0);
+	reason_format(op->reason, world->reason);
+	snprintf(world->because, sizeof(world->because), "%s", op->because ? op->because : "");
+	world->last = op->prefix;
+}
+
+static inline void on_op(void *userdata, const struct guard_op *op)
+{
+	struct world *world = userdata;
+
+	assert_true(op->now == world->now);
+	switch (op->type) {
+	case GUARD_OP_RESOLVE:
+		world->resolves++;
+		break;
+	case GUARD_OP_ELEMENT_ADD:
+		assert_non_null(op->ban);
+		assert_true(op->ban->expires > op->now);
+		world->adds++;
+		world->last = op->prefix;
+		world->expires = op->ban->expires;
+		mirror_put(&world->elements, &op->prefix, op->ban->expires);
+		break;
+	case GUARD_OP_ELEMENT_DELETE:
+		world->deletes++;
+		world->last = op->prefix;
+		(void)mirror_remove(&world->elements, &op->prefix);
+		break;
+	case GUARD_OP_TRUST:
+		assert_true(op->until > op->now);
+		world->trusts++;
+		world->last_trusted = op->prefix;
+		world->until = op->until;
+		break;
+	case GUARD_OP_CLOSE:
+		world->closes++;
+		world->last = op->prefix;
+		break;
+	case GUARD_OP_LIST:
+		world->lists[op->list]++;
+		break;
+	case GUARD_OP_RECORD:
+		on_record(world, op);
+		break;
+	case GUARD_OP_DECISION:
+		on_decision(world, op);
+		break;
+	}
+}
+
+/* --- life --- */
+
+/* Settings first, so that a test can change them before start(). */
+static inline struct world *new_world(void)
+{
+	struct world *world = calloc(1, sizeof(*world));
+
+	assert_non_null(world);
+	settings_defaults(&world->settings);
+	world->settings.max_sources = world->settings.max_flows = 4096;
+	world->settings.bans.max_bans = 64;
+	world->settings.names.cache = 1024;
+	world->now = HOURS(1000);
+	assert_int_equal(prefix_set_new(&world->settings.allowed), 0);
+	return world;
+}
+
+static inline void start_empty(struct world *world)
+{
+	struct address own = addr("198.51.100.1");
+
+	assert_int_equal(guard_new(&world->guard, &world->settings, &test_key, on_op, world), 0);
+	assert_int_equal(guard_local_address(world->guard, &own, true, world->now), 0);
+}
+
+static inline void dump_nothing(struct world *world)
+{
+	guard_sync_begin(world->guard);
+	while (!guard_sync_end(world->guard, false, world->now))
+		;
+}
+
+static inline void start(struct world *world)
+{
+	start_empty(world);
+	dump_nothing(world);
+}
+
+static inline void end(struct world *world)
+{
+	assert_null(guard_free(world->guard));
+	prefix_set_free(world->settings.allowed);
+	free(world);
+}
+
+/* Ticks on the way happen when the guard asks for them. */
+static inline void pass_time(struct world *world, usec_t time)
+{
+	usec_t until = world->now + time;
+
+	for (unsigned ticks = 0; guard_next_tick(world->guard) <= until; ticks++) {
+		assert_true(ticks < 1000000);
+		world->now = MAX_OF(world->now, guard_next_tick(world->guard));
+		guard_tick(world->guard, world->now);
+	}
+	world->now = until;
+	mirror_expire(&world->elements, world->now);
+}
+
+/* --- events --- */
+
+static inline struct ct_event event_of(struct address client, uint16_t client_port, uint16_t port,
+				       enum flow_phase phase)
+{
+	struct ct_event event = { .phase = phase, .local_port = port };
+
+	event.key.client = client;
+	event.key.server = event.local =
+		address_is_ipv4(&client) ? addr("198.51.100.1") : addr("2001:db8:ffff::25");
+	event.key.client_port = client_port;
+	event.key.server_port = port;
+	return event;
+}
+
+static inline void flow(struct world *world, struct address client, uint16_t client_port,
+			uint16_t port, enum flow_phase phase)
+{
+	struct ct_event event = event_of(client, client_port, port, phase);
+
+	guard_flow_event(world->guard, &event, world->now);
+}
+
+/* n connections from the client's port `first` on */
+static inline void open_from(struct world *world, struct address client, uint16_t first,
+			     uint16_t port, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++)
+		flow(world, client, (uint16_t)(first + i), port, FLOW_ESTABLISHED);
+}
+
+static inline void open_many(struct world *world, const char *client, uint16_t port, uint16_t n)
+{
+	open_from(world, addr(client), 1024, port, n);
+}
+
+static inline void close_many(struct world *world, const char *client, uint16_t port, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++)
+		flow(world, addr(client), (uint16_t)(1024 + i), port, FLOW_CLOSED);
+}
+
+static inline void answer(struct world *world, const char *client, enum name_answer_result result)
+{
+	struct name_answer a = { .address = addr(client), .result = result, .ttl = HOURS(1) };
+
+	guard_name_answer(world->guard, &a, world->now);
+}
+
+/* --- what it says of itself --- */
+
+static inline struct guard_stats stats_of(const struct world *world)
+{
+	struct guard_stats stats;
+
+	guard_stats(world->guard, world->now, &stats);
+	return stats;
+}
+
+static inline const struct ban *ban_of(const struct world *world, const char *source)
+{
+	struct prefix p = pfx(source);
+
+	return ban_table_find(guard_bans(world->guard), &p);
+}
+
+static inline enum standing standing_of(const struct world *world, const char *source,
+					unsigned service)
+{
+	struct prefix p = pfx(source);
+	struct source *found =
+		source_table_find(guard_sources(world->guard), &p, (uint8_t)service);
+
+	return found ? guard_standing(world->guard, found) : STANDING_NORMAL;
+}
+
+/* The sets and the ledger, as far as the ops tell, hold exactly the guard's bans and entries. */
+static inline void check_world(struct world *world)
+{
+	const struct ban *ban;
+	uint32_t cursor = 0;
+	unsigned bans = 0;
+
+	mirror_expire(&world->elements, world->now);
+	while ((ban = ban_table_walk(guard_bans(world->guard), &cursor))) {
+		struct prefix p = ban_prefix(ban);
+		int i = mirror_find(&world->elements, &p), k = mirror_find(&world->recorded, &p);
+
+		if (ban->expires <= world->now)
+			continue;
+		bans++;
+		assert_true(i >= 0 && k >= 0);
+		assert_true(world->elements.items[i].expires == ban->expires);
+		assert_true(world->recorded.items[k].expires == ban->expires);
+	}
+	assert_int_equal(world->elements.n, bans);
+	assert_int_equal(world->recorded.n, ban_table_count(guard_bans(world->guard)));
+	for (int list = 0; list < GUARD_LISTS; list++) {
+		const struct operator_list *entries =
+			guard_list(world->guard, (enum guard_list)list);
+		const struct mirror *mirror = &world->recorded_lists[list];
+
+		assert_int_equal(mirror->n, operator_list_count(entries));
+		for (uint32_t n = 0; n < mirror->n; n++)
+			assert_true(mirror_find(mirror, &operator_list_at(entries, n)->prefix) >= 0);
+	}
+}
