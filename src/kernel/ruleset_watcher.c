@@ -9,6 +9,7 @@
 
 #include "smtpguard/base/escape.h"
 #include "smtpguard/base/log.h"
+#include "smtpguard/kernel/event_timer.h"
 #include "smtpguard/kernel/netlink_socket.h"
 #include "smtpguard/wire/netlink_message.h"
 #include "smtpguard/wire/nft_notification.h"
@@ -243,12 +244,8 @@ static int add_sources(struct ruleset_watcher *watcher)
 	if (r >= 0)
 		r = sd_event_source_set_priority(watcher->io, PRIORITY_NOTIFICATIONS);
 	if (r >= 0)
-		r = sd_event_add_time(watcher->event, &watcher->report, CLOCK_MONOTONIC, 0,
-				      USEC_PER_MSEC, on_report, watcher);
-	if (r >= 0)
-		r = sd_event_source_set_priority(watcher->report, PRIORITY_NOTIFICATIONS);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(watcher->report, SD_EVENT_OFF);
+		r = event_timer_add(watcher->event, &watcher->report, on_report,
+				    PRIORITY_NOTIFICATIONS, watcher);
 	return r;
 }
 

@@ -282,12 +282,8 @@ static int add_sources(struct socket_closer *closer)
 	if (r >= 0)
 		r = sd_event_source_set_priority(closer->io, PRIORITY_WALK);
 	if (r >= 0)
-		r = sd_event_add_time(closer->event, &closer->start, CLOCK_MONOTONIC, 0, 1,
-				      on_start, closer);
-	if (r >= 0)
-		r = sd_event_source_set_priority(closer->start, PRIORITY_START);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(closer->start, SD_EVENT_OFF);
+		r = event_timer_add(closer->event, &closer->start, on_start, PRIORITY_START,
+				    closer);
 	return r < 0 ? r : 0;
 }
 
