@@ -179,8 +179,3 @@ void control_server_publish(struct control_server *server, const struct guard_op
 	}
 	json_decref(document);
 }
-
-void control_server_stats(const struct control_server *server, struct control_stats *ret_stats)
-{
-	*ret_stats = server->stats;
-}

@@ -52,7 +52,7 @@ struct engine {
 	usec_t repairs[8];	  /* the last ones, for the brake */
 	unsigned next_repair;
 	bool list_dirty[GUARD_LISTS];
-	bool ready, table_loaded, table_removed, ledger_loaded, ledger_troubled;
+	bool ready, table_removed, ledger_loaded, ledger_troubled;
 	bool repair_due; /* the table will be loaded with everything in it: no single writes meanwhile */
 };
 

@@ -254,7 +254,6 @@ static void note_success(struct engine *engine)
 	struct ban *ban;
 
 	engine->reconcile.tables_loaded++;
-	engine->table_loaded = true;
 	engine->table_removed = false;
 	for (int i = 0; i < GUARD_LISTS; i++)
 		engine->list_dirty[i] = false;

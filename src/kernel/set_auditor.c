@@ -29,7 +29,7 @@ struct set_auditor {
 	struct set_auditor_handlers handlers;
 	sd_event_source *due, *io, *patience;
 	int fd;
-	bool running, again;
+	bool running;
 	unsigned set; /* the one that is being read */
 	uint32_t sequence;
 	bool changed; /* during this audit: it is not complete */
@@ -98,8 +98,7 @@ static void end_audit(struct set_auditor *auditor, int error)
 	auditor->stats.incomplete += !complete;
 	if (error && error != -ENOENT && error != -ECANCELED)
 		log_warning("reading the set %s: %s", name_now(auditor), strerror(-error));
-	schedule_audit(auditor, auditor->again ? 0 : auditor->interval);
-	auditor->again = false;
+	schedule_audit(auditor, auditor->interval);
 	auditor->handlers.end(auditor->handlers.userdata, error == -ENOENT, complete);
 }
 
@@ -159,14 +158,16 @@ static int read_datagram(struct set_auditor *auditor, size_t size)
 	for (; netlink_message_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 		if (nlh->nlmsg_seq != auditor->sequence)
 			continue;
-		if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
+		/* what is only counted decides nothing */
+		if (nlh->nlmsg_flags & NLM_F_DUMP_INTR && !counted_now(auditor))
 			auditor->changed = true;
 		if (nlh->nlmsg_type == NLMSG_DONE || nlh->nlmsg_type == NLMSG_ERROR)
 			return read_result(nlh);
 		r = nft_element_message_decode(nlh, tell, auditor);
 		if (r < 0)
 			return r;
-		compare_generation(auditor, nlh);
+		if (!counted_now(auditor))
+			compare_generation(auditor, nlh);
 	}
 	return 0;
 }
@@ -267,14 +268,6 @@ uint32_t set_auditor_count(const struct set_auditor *auditor, const char *name)
 		if (!strcmp(auditor->counted[i].name, name))
 			return auditor->counted[i].count;
 	return 0;
-}
-
-void set_auditor_start(struct set_auditor *auditor)
-{
-	if (auditor->running)
-		auditor->again = true;
-	else
-		schedule_audit(auditor, 0);
 }
 
 int set_auditor_new(struct set_auditor **ret_auditor, sd_event *event, usec_t interval,

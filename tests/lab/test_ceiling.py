@@ -128,3 +128,14 @@ def test_reload_changes_the_limit(sink, guard, load):
     daemon.reload(services={"smtp": {"ceiling": "off"}})
     assert sink.elements("ceiling_smtp4") is None
     assert attempts(load, source, 50)[1:] == (50, 0)
+
+
+def test_how_full_the_ceilings_are(sink, guard, load):
+    """Counted by the audit, once a minute; connections that come meanwhile do not spoil the audit."""
+    daemon = guard(**service())
+    attempts(load, sink.sources(7), 1, sources=7)
+    assert len(sink.elements("ceiling_smtp4")) == 7
+    assert daemon.status()["reconcile"]["audits"] == 0
+    assert lab.eventually(lambda: daemon.status()["reconcile"]["audits"] == 1, 70, 1)
+    assert daemon.status()["services"]["smtp"]["ceiling_sources"] == 7
+    assert not daemon.problems("audits")

@@ -439,7 +439,7 @@ static void conditions_have_their_sentences(void **state)
 				     .has_writer = true,
 				     .has_closer = true,
 				     .has_ledger = true };
-	struct status_facts facts[12];
+	struct status_facts facts[13];
 	static const char *const sentences[ARRAY_SIZE(facts)] = {
 		"bans.max_per_minute (2000) reached: no new bans for now, 7 held back",
 		"bans.max_bans (512) reached: the worst offenders stay; 9 bans gave way",
@@ -453,6 +453,7 @@ static void conditions_have_their_sentences(void **state)
 		"closing connections of banned sources failed 2 times since start, last: Operation",
 		"somebody else changed table inet smtpguard: repaired 599 s ago",
 		"3 of 5 audits of the kernel's sets did not see all elements",
+		"the ceiling of smtp counts 65535 sources, its most",
 	};
 	json_t *problems;
 
@@ -479,6 +480,7 @@ static void conditions_have_their_sentences(void **state)
 	facts[10].reconcile.last_repair = START;
 	facts[11].auditor.audits = 5;
 	facts[11].auditor.incomplete = 3;
+	facts[12].services[0].ceiling_sources = RULESET_CEILING_SIZE;
 	for (unsigned i = 0; i < ARRAY_SIZE(facts); i++) {
 		problems = status_problems(&facts[i]);
 		assert_int_equal(json_array_size(problems), 1);

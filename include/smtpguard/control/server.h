@@ -53,4 +53,3 @@ struct control_server *control_server_free(struct control_server *server);
  * guard's sink).
  */
 void control_server_publish(struct control_server *server, const struct guard_op *op);
-void control_server_stats(const struct control_server *server, struct control_stats *ret_stats);

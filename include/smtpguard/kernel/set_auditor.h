@@ -14,7 +14,7 @@
 #include "smtpguard/base/compiler.h"
 #include "smtpguard/wire/nft_batch.h"
 
-/* They must not free the auditor; set_auditor_start() may be called. */
+/* They must not free the auditor. */
 struct set_auditor_handlers {
 	void (*begin)(void *userdata);
 	void (*element)(void *userdata, const struct nft_element *element);
@@ -34,7 +34,7 @@ struct set_auditor_stats {
 
 struct set_auditor;
 
-/* interval: pause between two audits by itself; USEC_NEVER: only when asked. */
+/* interval: pause between two audits. */
 int set_auditor_new(struct set_auditor **ret_auditor, sd_event *event, usec_t interval,
 		    const struct set_auditor_handlers *handlers) MUST_CHECK;
 /* A running audit ends without a word. */
@@ -47,6 +47,4 @@ struct set_auditor *set_auditor_free(struct set_auditor *auditor);
 void set_auditor_count_sets(struct set_auditor *auditor, const char *const *names, unsigned n);
 /* Elements of a counted set when it was last read; 0 before that, and for an unknown name. */
 uint32_t set_auditor_count(const struct set_auditor *auditor, const char *name);
-/* An audit as soon as possible; if one is running, another one after it. */
-void set_auditor_start(struct set_auditor *auditor);
 void set_auditor_stats(const struct set_auditor *auditor, struct set_auditor_stats *ret_stats);
