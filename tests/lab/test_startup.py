@@ -137,6 +137,8 @@ def test_privileges(host, guard):
     net_admin = 1 << 12
     for name in ("CapEff", "CapPrm"):
         assert int(field(daemon.pid(), name), 16) == net_admin, name
+    # the daemon does not wait for its worker, which locks itself in before it reads a question
+    assert lab.eventually(lambda: field(daemon.worker(), "Seccomp") == "2")
     for name in ("CapEff", "CapPrm", "CapInh", "CapAmb"):
         assert int(field(daemon.worker(), name), 16) == 0, name
     assert field(daemon.worker(), "NoNewPrivs") == "1"
