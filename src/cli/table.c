@@ -106,9 +106,10 @@ void table_end(struct table *table, const struct cli *cli)
 
 enum colour standing_colour(const char *standing)
 {
-	if (!strcmp(standing, "banned"))
+	if (!strcmp(standing, "banned") || !strcmp(standing, "refused"))
 		return COLOUR_RED;
-	if (!strcmp(standing, "over-limit") || !strcmp(standing, "resolving"))
+	if (!strcmp(standing, "over-limit") || !strcmp(standing, "resolving") ||
+	    !strcmp(standing, "held"))
 		return COLOUR_YELLOW;
 	if (!strcmp(standing, "exempt") || !strcmp(standing, "allowed"))
 		return COLOUR_GREEN;

@@ -18,7 +18,7 @@ static void show_added(const struct cli *cli, const json_t *answer)
 	print_line(cli, COLOUR_NONE, "%s is allowed %s", text_of(allow, "prefix"),
 		   end_format(allow, "expires", end));
 	if (lifted)
-		print_line(cli, COLOUR_NONE, "bans and blocks lifted: %lld", lifted);
+		print_line(cli, COLOUR_NONE, "bans, blocks and refusals lifted: %lld", lifted);
 }
 
 static enum exit_code run_add(const struct cli *cli, const struct verb *verb,

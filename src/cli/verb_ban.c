@@ -28,7 +28,7 @@ static void show_unban(const struct cli *cli, const json_t *answer)
 		print_line(cli, COLOUR_NONE, "%s is unbanned and trusted until %s",
 			   text_of(answer, "source"), text_of(answer, "trusted_until"));
 	else
-		print_line(cli, COLOUR_NONE, "bans and blocks lifted: %lld",
+		print_line(cli, COLOUR_NONE, "bans, blocks and refusals lifted: %lld",
 			   (long long)number_of(answer, "unbanned"));
 }
 
@@ -52,7 +52,7 @@ const struct verb verb_unban = {
 	.name = "unban",
 	.word = "ADDR[/LEN]|all",
 	.needs_word = true,
-	.help = "lift a ban, those in a prefix, or all; a source is then trusted for a while",
+	.help = "lift a ban or refusal, those in a prefix, or all; a source is then trusted a while",
 	.options = { { "trust", "DURATION", "how long to trust it (trust.unban_grace)" } },
 	.run = run_unban,
 };

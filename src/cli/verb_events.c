@@ -19,7 +19,7 @@ static enum colour event_colour(const char *event)
 {
 	if (!strcmp(event, "ban"))
 		return COLOUR_RED;
-	if (!strcmp(event, "observe"))
+	if (!strcmp(event, "observe") || !strcmp(event, "refuse"))
 		return COLOUR_YELLOW;
 	return COLOUR_GREEN;
 }
@@ -29,7 +29,8 @@ static void show(const struct cli *cli, const json_t *decision)
 	const char *event = text_of(decision, "event"), *until = "", *expires = "";
 	const char *because = json_string_value(json_object_get(decision, "because"));
 
-	if (!strcmp(event, "ban") && json_is_string(json_object_get(decision, "expires"))) {
+	if ((!strcmp(event, "ban") || !strcmp(event, "refuse")) &&
+	    json_is_string(json_object_get(decision, "expires"))) {
 		until = ", until ";
 		expires = text_of(decision, "expires");
 	}

@@ -26,12 +26,53 @@ static void show_ban(const struct cli *cli, const json_t *ban)
 		   is_true(ban, "enforced") ? "in the kernel's set" : "not in the kernel's set");
 }
 
+/* What the answers about its name came to. */
+static const char *verdict_words(const char *state)
+{
+	if (!strcmp(state, "none"))
+		return "it has no PTR record";
+	if (!strcmp(state, "mismatch"))
+		return "no name of its PTR records resolves back to it";
+	if (!strcmp(state, "verified"))
+		return "its name is verified";
+	return "DNS gave no answer about its name";
+}
+
+static void show_gate(const struct cli *cli, const json_t *gate, const char *source)
+{
+	const char *outcome = text_of(gate, "outcome"), *service = text_of(gate, "service");
+	const char *words = verdict_words(text_of(gate, "reverse_dns"));
+	char end[SPAN_TEXT_MAX];
+
+	end_format(gate, "until", end);
+	if (!strcmp(outcome, "refused")) {
+		print_line(cli, COLOUR_RED, "refused by the gate of %s: %s; since %s, %s", service,
+			   words, text_of(gate, "since"), end);
+		print_line(cli, COLOUR_NONE,
+			   "  to let it in for a while: smtpguard unban %s; for good: "
+			   "smtpguard allow add %s", source, source);
+	} else if (!strcmp(outcome, "passed")) {
+		print_line(cli, COLOUR_NONE,
+			   "let in by the gate of %s without a verified name: %s; since %s, %s",
+			   service, words, text_of(gate, "since"), end);
+	} else if (!strcmp(outcome, "would-refuse")) {
+		print_line(cli, COLOUR_YELLOW,
+			   "the gate would refuse it, but %s is only observed: %s; since %s",
+			   service, words, text_of(gate, "since"));
+	} else if (number_of(gate, "held")) {
+		print_line(cli, COLOUR_YELLOW,
+			   "held by the gate of %s until DNS answers about its name; packets that "
+			   "wait: %lld", service, (long long)number_of(gate, "held"));
+	}
+}
+
 static void show_facts(const struct cli *cli, const json_t *answer)
 {
 	const json_t *ban = json_object_get(answer, "ban");
 	const json_t *block = json_object_get(answer, "block");
 	const json_t *never = json_object_get(answer, "never");
 	const json_t *name = json_object_get(answer, "reverse_dns");
+	const json_t *gate = json_object_get(answer, "gate");
 	char text[CELL_TEXT_MAX], end[SPAN_TEXT_MAX];
 
 	if (json_is_object(ban))
@@ -43,6 +84,8 @@ static void show_facts(const struct cli *cli, const json_t *answer)
 			   text_of(block, "reason"));
 	if (!json_is_object(ban) && !json_is_object(block))
 		puts("not banned");
+	if (json_is_object(gate))
+		show_gate(cli, gate, text_of(answer, "source"));
 	if (json_is_object(never))
 		print_line(cli, COLOUR_GREEN, "never banned: %s %s", text_of(never, "reason"),
 			   json_is_string(json_object_get(never, "match")) ?
@@ -70,7 +113,7 @@ static void add_limit(struct table *table, json_int_t limit, const char *window)
 static bool is_verified(const json_t *answer, const json_t *limits)
 {
 	return !strcmp(text_of(json_object_get(answer, "reverse_dns"), "state"), "verified") &&
-	       !strcmp(text_of(limits, "reverse_dns"), "exempt");
+	       strcmp(text_of(limits, "reverse_dns"), "ignore");
 }
 
 static void show_services(const struct cli *cli, const json_t *answer)
@@ -126,6 +169,6 @@ const struct verb verb_explain = {
 	.alias = "why",
 	.word = "ADDR",
 	.needs_word = true,
-	.help = "all that is known of one address: counts and limits, ban, reverse DNS, trust",
+	.help = "all that is known of one address: counts and limits, ban, gate, reverse DNS, trust",
 	.run = run,
 };

@@ -44,7 +44,7 @@ static enum exit_code run(const struct cli *cli, const struct verb *verb,
 
 const struct verb verb_sources = {
 	.name = "sources",
-	.help = "who is connected: connections now and at most, new ones in the window, standing",
+	.help = "who is connected, held or refused: connections now and at most, new ones, standing",
 	.options = { { "service", "NAME", "only this service" },
 		     { "sort", "concurrent|new|half_open", "what to sort by (concurrent)" },
 		     { "limit", "N", "at most N lines, 1 to 10000 (100)" },

@@ -35,6 +35,8 @@ static const char *ports_format(const json_t *ports, char text[static CELL_TEXT_
 static const char *limits_format(const json_t *service, char text[static CELL_TEXT_MAX])
 {
 	char concurrent[32] = "off", fresh[64] = "off", verified[48] = "", ceiling[48] = "";
+	const char *use = text_of(service, "reverse_dns");
+	bool required = !strcmp(use, "require");
 
 	if (count(service, "concurrent"))
 		snprintf(concurrent, sizeof(concurrent), "%lld", count(service, "concurrent"));
@@ -43,15 +45,16 @@ static const char *limits_format(const json_t *service, char text[static CELL_TE
 	if (count(service, "new"))
 		snprintf(fresh, sizeof(fresh), "%lld/%.24s", count(service, "new"),
 			 text_of(service, "window"));
-	if (!strcmp(text_of(service, "reverse_dns"), "exempt")) {
+	if (required || !strcmp(use, "exempt")) {
 		if (count(service, "verified_concurrent"))
 			snprintf(verified, sizeof(verified), ", verified %lld",
 				 count(service, "verified_concurrent"));
 		else
 			snprintf(verified, sizeof(verified), ", verified off");
 	}
-	snprintf(text, CELL_TEXT_MAX, "concurrent %s, new %s%s%s", concurrent, fresh, verified,
-		 ceiling);
+	snprintf(text, CELL_TEXT_MAX, "concurrent %s, new %s%s%s%s%.8s", concurrent, fresh, verified,
+		 ceiling, required ? ", require " : "",
+		 required ? text_of(service, "reverse_dns_test") : "");
 	return text;
 }
 
@@ -112,9 +115,62 @@ static void show_bans(const struct cli *cli, const json_t *bans)
 		   count(bans, "blocked"), count(bans, "allowed_by_operator"),
 		   count(bans, "trusted"), count(bans, "trusted_sources"));
 	print_line(cli, COLOUR_NONE, "decisions %lld ban, %lld unban, %lld expire, %lld exempt, "
-				     "%lld observe",
+				     "%lld observe, %lld refuse",
 		   count(decisions, "ban"), count(decisions, "unban"), count(decisions, "expire"),
-		   count(decisions, "exempt"), count(decisions, "observe"));
+		   count(decisions, "exempt"), count(decisions, "observe"), count(decisions, "refuse"));
+}
+
+static void show_gate(const struct cli *cli, const json_t *gate)
+{
+	const json_t *sources = json_object_get(gate, "sources");
+
+	if (!is_true(gate, "wanted")) {
+		/* all services that require a name are only observed */
+		if (count(gate, "observed_sources"))
+			print_line(cli, COLOUR_NONE,
+				   "gate      only observes; %lld sources would have been refused",
+				   count(gate, "observed_sources"));
+		return;
+	}
+	if (!is_true(gate, "active")) {
+		print_line(cli, COLOUR_YELLOW, "gate      off: %s", text_of(gate, "off"));
+		return;
+	}
+	print_line(cli, COLOUR_NONE,
+		   "gate      %lld packets held now (peak %lld, at most %lld for %lld ms), "
+		   "%lld sources refused now; longest wait %lld us",
+		   count(gate, "held"), count(gate, "held_peak"), count(gate, "max_held"),
+		   count(gate, "hold_ms"), count(sources, "refused"), count(gate, "longest_hold_us"));
+	print_line(cli, COLOUR_NONE,
+		   "          passed %lld verified, %lld by PTR, %lld unknown, %lld unasked, "
+		   "%lld exempt; refused %lld, of %lld sources",
+		   count(gate, "accepted_verified"), count(gate, "accepted_ptr"),
+		   count(gate, "accepted_unknown"), count(gate, "accepted_full"),
+		   count(gate, "accepted_exempt"), count(gate, "refused"),
+		   count(gate, "refused_sources"));
+}
+
+static void show_missing_features(const struct cli *cli, const json_t *kernel)
+{
+	static const struct {
+		const char *key, *words;
+	} features[] = {
+		{ "queue", "nft queue" },
+		{ "element_counters", "element counters" },
+		{ "timeout_update", "timeout update" },
+		{ "interval_timeouts", "interval timeouts" },
+		{ "sock_destroy", "SOCK_DESTROY" },
+		{ "ct_filter", "filtered conntrack dumps" },
+	};
+	char text[CELL_TEXT_MAX];
+	size_t used = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(features); i++)
+		if (!is_true(kernel, features[i].key))
+			used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s",
+						 used ? ", " : "", features[i].words);
+	if (used)
+		print_line(cli, COLOUR_NONE, "          it lacks: %s", text);
 }
 
 static void show_machinery(const struct cli *cli, const json_t *answer)
@@ -142,6 +198,7 @@ static void show_machinery(const struct cli *cli, const json_t *answer)
 				     "last answer in %lld us",
 		   text_of(kernel, "release"), text_of(kernel, "ruleset"), count(kernel, "batches"),
 		   count(kernel, "refused_elements"), count(kernel, "last_latency_us"));
+	show_missing_features(cli, kernel);
 }
 
 /* What keeps the bans true: the table, live connections, the ledger. */
@@ -181,6 +238,7 @@ static void show(const struct cli *cli, const json_t *answer)
 	show_services(cli, json_object_get(answer, "services"));
 	putchar('\n');
 	show_bans(cli, json_object_get(answer, "bans"));
+	show_gate(cli, json_object_get(answer, "gate"));
 	show_machinery(cli, answer);
 	show_upkeep(cli, answer);
 }

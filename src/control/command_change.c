@@ -250,8 +250,8 @@ void command_flush(struct client *client, const struct control_command *command,
 	r = actions->remove_table ? actions->remove_table(actions->userdata) : -EOPNOTSUPP;
 	if (r < 0) {
 		snprintf(message, sizeof(message),
-			 "%u bans and blocks are lifted, but table inet smtpguard was not removed: %s",
-			 lifted, strerror(-r));
+			 "%u bans, blocks and refusals are lifted, but table inet smtpguard was not "
+			 "removed: %s", lifted, strerror(-r));
 		client_add_error(client, "failed", message);
 		return;
 	}

@@ -161,15 +161,47 @@ static void add_events(struct problems *problems, const struct status_facts *fac
 
 static void add_resolver(struct problems *problems, const struct status_facts *facts)
 {
+	bool gated = facts->gate_facts.wanted && !facts->gate_facts.off;
+
 	if (!facts->resolver.running)
 		add(problems, "the resolver is not running: reverse DNS is unknown, nobody new is "
-			      "exempt by name, and bans wait for the deadline");
+			      "exempt by name, and bans wait for the deadline%s",
+		    gated ? "; the gate lets everybody new in" : "");
 	else if (!facts->names.healthy)
-		add(problems, "DNS does not answer: failed lookups count as unknown");
+		add(problems, "DNS does not answer: failed lookups count as unknown%s",
+		    gated ? "; the gate lets them in" : "");
 	if (facts->names.refused_in_flight)
 		add(problems, "%" PRIu64 " lookups were put off since start: "
 			      "resolver.max_in_flight (%" PRIu32 ") reached",
 		    facts->names.refused_in_flight, facts->settings->names.max_in_flight);
+}
+
+static void add_gate(struct problems *problems, const struct status_facts *facts)
+{
+	const struct packet_queue_stats *queue = &facts->queue;
+	const char *off = facts->gate_facts.off;
+	char why[STATUS_TEXT_MAX / 2];
+
+	if (facts->gate_facts.wanted && off)
+		add(problems, "the gate is off, nobody is refused for a missing name: %s",
+		    escape(why, sizeof(why), off, strlen(off)));
+	if (facts->gate_facts.wanted && !off && !queue->fails_open)
+		add(problems, "this kernel drops what does not fit into the gate's queue");
+	if (facts->gate.accepted_full)
+		add(problems, "%" PRIu64 " packets passed the gate unasked since start: "
+			      "gate.max_held (%" PRIu32 ") or another bound was reached",
+		    facts->gate.accepted_full, facts->settings->gate.max_held);
+	if (queue->losses)
+		add(problems, "packets passed the gate unseen %" PRIu64
+			      " times since start: its buffer was full",
+		    queue->losses);
+	if (queue->failed_batches)
+		add(problems, "the kernel did not take %" PRIu64 " batches of verdicts since "
+			      "start, last: %s; those clients have to send their SYN again",
+		    queue->failed_batches, strerror(abs(queue->last_error)));
+	if (queue->malformed || facts->gate_facts.unreadable)
+		add(problems, "%" PRIu64 " packets at the gate could not be judged",
+		    queue->malformed + facts->gate_facts.unreadable);
 }
 
 static void add_bounds(struct problems *problems, const struct status_facts *facts)
@@ -219,6 +251,7 @@ json_t *status_problems(const struct status_facts *facts)
 	add_ledger(&problems, facts);
 	add_events(&problems, facts);
 	add_resolver(&problems, facts);
+	add_gate(&problems, facts);
 	add_bounds(&problems, facts);
 	if (problems.failed) {
 		json_decref(problems.list);

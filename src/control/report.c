@@ -163,14 +163,21 @@ json_t *report_decision(const struct guard_op *op)
 
 json_t *report_limits(const struct service_settings *service)
 {
+	static const char *const uses[] = {
+		[REVERSE_DNS_IGNORE] = "ignore",
+		[REVERSE_DNS_EXEMPT] = "exempt",
+		[REVERSE_DNS_REQUIRE] = "require",
+	};
+	const char *test = service->reverse_dns_test == REVERSE_DNS_TEST_PTR ? "ptr" : "fcrdns";
 	char window[DURATION_TEXT_MAX];
 
-	return json_pack("{s:I, s:I, s:s, s:s, s:I, s:s, s:I}", "concurrent",
+	return json_pack("{s:I, s:I, s:s, s:s, s:s?, s:I, s:s, s:I}", "concurrent",
 			 (json_int_t)service->concurrent, "new", (json_int_t)service->new_count,
 			 "window", window_format(service->new_window, window), "reverse_dns",
-			 service->reverse_dns == REVERSE_DNS_EXEMPT ? "exempt" : "ignore",
+			 uses[service->reverse_dns], "reverse_dns_test",
+			 service->reverse_dns == REVERSE_DNS_REQUIRE ? test : NULL,
 			 "verified_concurrent",
-			 service->reverse_dns == REVERSE_DNS_EXEMPT ?
+			 settings_honours_names(service) ?
 				 (json_int_t)service->verified_concurrent :
 				 (json_int_t)0,
 			 "mode", service->observe ? "observe" : "enforce", "ceiling",
@@ -194,9 +201,10 @@ static enum standing standing_unseen(const struct guard *guard, const struct pre
 	return STANDING_NORMAL;
 }
 
-static json_t *explain_service(struct guard *guard, const struct prefix *source, unsigned index,
-			       usec_t now)
+static json_t *explain_service(const struct report_inputs *inputs, const struct prefix *source,
+			       unsigned index, usec_t now)
 {
+	struct guard *guard = inputs->guard;
 	const struct service_settings *service = &guard_settings(guard)->services[index];
 	struct source_table *sources = guard_sources(guard);
 	struct source *entry = source_table_find(sources, source, (uint8_t)index);
@@ -204,11 +212,14 @@ static json_t *explain_service(struct guard *guard, const struct prefix *source,
 	if (!entry)
 		return json_pack("{s:s, s:b, s:s, s:i, s:i, s:i, s:i, s:n, s:o}", "service",
 				 service->name, "seen", 0, "standing",
-				 standing_name(standing_unseen(guard, source)), "concurrent", 0,
+				 report_standing(inputs, source, index,
+						 standing_unseen(guard, source), now),
+				 "concurrent", 0,
 				 "half_open", 0, "new", 0, "peak", 0, "last_change", "limits",
 				 report_limits(service));
 	return json_pack("{s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "service", service->name,
-			 "seen", 1, "standing", standing_name(guard_standing(guard, entry)),
+			 "seen", 1, "standing",
+			 report_standing(inputs, source, index, guard_standing(guard, entry), now),
 			 "concurrent", (json_int_t)entry->concurrent, "half_open",
 			 (json_int_t)entry->half_open, "new",
 			 (json_int_t)source_table_new_count(sources, entry, now,
@@ -217,12 +228,14 @@ static json_t *explain_service(struct guard *guard, const struct prefix *source,
 			 report_time(entry->last_change), "limits", report_limits(service));
 }
 
-static json_t *explain_services(struct guard *guard, const struct prefix *source, usec_t now)
+static json_t *explain_services(const struct report_inputs *inputs, const struct prefix *source,
+				usec_t now)
 {
+	const struct guard_settings *settings = guard_settings(inputs->guard);
 	json_t *list = json_array();
 
-	for (unsigned i = 0; list && i < guard_settings(guard)->n_services; i++) {
-		if (json_array_append_new(list, explain_service(guard, source, i, now)) < 0) {
+	for (unsigned i = 0; list && i < settings->n_services; i++) {
+		if (json_array_append_new(list, explain_service(inputs, source, i, now)) < 0) {
 			json_decref(list);
 			return NULL;
 		}
@@ -282,15 +295,20 @@ json_t *report_explain(const struct report_inputs *inputs, const struct address 
 	struct guard *guard = inputs->guard;
 	const struct source *entry = newest_entry(guard, source);
 	const struct ban *ban = ban_table_find(guard_bans(guard), source);
+	const struct gate_source *gated = guard_gate_source(guard, source, now);
+	const struct address *client = entry ? &entry->name_client :
+				       gated ? &gated->client :
+					       address;
 	char text[ADDRESS_TEXT_MAX];
 
-	return json_pack("{s:b, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "ok", 1, "address",
+	return json_pack("{s:b, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "ok", 1, "address",
 			 address_format(address, text), "source", report_prefix(source), "seen",
-			 entry || ban, "ban", ban ? report_ban(ban, now) : json_null(), "block",
+			 entry || ban || gated, "ban", ban ? report_ban(ban, now) : json_null(), "block",
 			 explain_block(guard, source), "never",
 			 explain_never(guard, source),
 			 "trusted_until", report_time(guard_grace_until(guard, source, now)),
 			 "reverse_dns",
-			 explain_name(guard, entry ? &entry->name_client : address, now),
-			 "services", explain_services(guard, source, now));
+			 explain_name(guard, client, now), "gate",
+			 report_gate(inputs, source, now), "services",
+			 explain_services(inputs, source, now));
 }

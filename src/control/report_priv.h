@@ -7,9 +7,7 @@
 
 #include <jansson.h>
 
-#include "smtpguard/base/address.h"
-#include "smtpguard/policy/operator_list.h"
-#include "smtpguard/policy/settings.h"
+#include "smtpguard/control/report.h"
 
 /* An object of whole numbers. */
 struct number {
@@ -29,3 +27,14 @@ json_t *report_names(const char *const *names, unsigned n_names);
 json_t *report_block_as_ban(const struct operator_entry *entry, usec_t now);
 /* A service's limits, ceiling, reverse-DNS use and mode. */
 json_t *report_limits(const struct service_settings *service);
+
+/* report_gate.c */
+
+/* "held" or "refused": what the gate does with connections of the source to the service; NULL: neither. */
+const char *report_gate_standing(const struct report_inputs *inputs,
+				 const struct gate_source *source, unsigned service, usec_t now);
+/* The standing's name; where it is normal, the gate's. */
+const char *report_standing(const struct report_inputs *inputs, const struct prefix *prefix,
+			    unsigned service, enum standing standing, usec_t now);
+/* For `explain`: what the gate knows of a source, or null. */
+json_t *report_gate(const struct report_inputs *inputs, const struct prefix *prefix, usec_t now);

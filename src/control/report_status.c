@@ -89,18 +89,29 @@ static json_t *kernel_object(const struct status_facts *facts)
 {
 	const struct kernel_facts *kernel = facts->kernel;
 	const struct set_writer_stats *writer = &facts->writer;
+	const struct {
+		const char *key;
+		bool present;
+	} features[] = { { "queue", kernel->features.queue },
+			 { "element_counters", kernel->features.element_counters },
+			 { "timeout_update", kernel->features.timeout_update },
+			 { "interval_timeouts", kernel->features.interval_timeouts },
+			 { "sock_destroy", kernel->features.sock_destroy },
+			 { "ct_filter", kernel->features.ct_filter } };
 	char error[STATUS_TEXT_MAX];
 	json_t *object;
 
-	object = json_pack("{s:s, s:s, s:b, s:o}", "release", kernel->release, "ruleset",
+	object = json_pack("{s:s, s:s, s:o}", "release", kernel->release, "ruleset",
 			   kernel->ruleset_error ? escape(error, sizeof(error),
 							  kernel->ruleset_error,
 							  strlen(kernel->ruleset_error)) :
 						   "loaded",
-			   "element_counters", kernel->element_counters, "conntrack_events",
+			   "conntrack_events",
 			   kernel->conntrack_events_sysctl < 0 ?
 				   json_null() :
 				   json_integer(kernel->conntrack_events_sysctl));
+	for (unsigned i = 0; i < ARRAY_SIZE(features); i++)
+		object = report_with(object, features[i].key, json_boolean(features[i].present));
 	object = report_with(object, "batches", json_integer((json_int_t)writer->batches));
 	object = report_with(object, "elements_added",
 			     json_integer((json_int_t)writer->elements_added));
@@ -248,6 +259,10 @@ static void gather(const struct report_inputs *inputs, usec_t now, struct status
 		gather_ceilings(inputs->auditor, facts);
 	if (inputs->ledger)
 		ledger_stats(inputs->ledger, &facts->ledger);
+	if (inputs->queue)
+		packet_queue_stats(inputs->queue, &facts->queue);
+	guard_gate_stats(inputs->guard, &facts->gate);
+	facts->gate_facts = *inputs->gate;
 	if (inputs->reconcile)
 		facts->reconcile = *inputs->reconcile;
 	facts->has_closer = inputs->closer;
@@ -273,7 +288,7 @@ json_t *report_status(const struct report_inputs *inputs, const struct control_s
 
 	gather(inputs, now, &facts);
 	return json_pack("{s:b, s:i, s:s, s:s, s:b, s:s?, s:I, s:o, s:I, s:I,"
-			 " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			 "ok", 1, "schema", 1, "version", inputs->version, "mode",
 			 facts.settings->observe ? "observe" : "enforce", "enforcing",
 			 is_enforcing(&facts), "unenforceable", facts.guard.unenforceable,
@@ -281,9 +296,9 @@ json_t *report_status(const struct report_inputs *inputs, const struct control_s
 			 events_object(&facts),
 			 "flows", (json_int_t)facts.guard.flows, "sources",
 			 (json_int_t)facts.sources.entries, "bans", bans_object(&facts), "resolver",
-			 resolver_object(&facts), "kernel", kernel_object(&facts), "reconcile",
-			 status_reconcile(&facts), "closer", status_closer(&facts), "ledger",
-			 status_ledger(&facts), "services", services_object(&facts), "tables",
-			 tables_object(&facts), "control", control_object(control), "problems",
-			 status_problems(&facts));
+			 resolver_object(&facts), "gate", status_gate(&facts), "kernel",
+			 kernel_object(&facts), "reconcile", status_reconcile(&facts), "closer",
+			 status_closer(&facts), "ledger", status_ledger(&facts), "services",
+			 services_object(&facts), "tables", tables_object(&facts), "control",
+			 control_object(control), "problems", status_problems(&facts));
 }

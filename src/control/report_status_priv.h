@@ -29,6 +29,9 @@ struct status_facts {
 	struct set_auditor_stats auditor;
 	struct ledger_stats ledger;
 	struct reconcile_facts reconcile;
+	struct gate_facts gate_facts;
+	struct gate_stats gate;
+	struct packet_queue_stats queue;
 	struct service_facts services[SERVICES_MAX];
 	uint64_t bans_enforced;
 	uint32_t blocked, allowed; /* prefixes listed by hand */
@@ -41,6 +44,9 @@ struct status_facts {
 json_t *status_reconcile(const struct status_facts *facts);
 json_t *status_closer(const struct status_facts *facts);
 json_t *status_ledger(const struct status_facts *facts);
+
+/* report_gate.c */
+json_t *status_gate(const struct status_facts *facts);
 
 /* One sentence for each doubt or degradation. NULL when out of memory. */
 json_t *status_problems(const struct status_facts *facts);

@@ -111,6 +111,17 @@ static void read_trust(struct config_reader *reader, const config_setting_t *set
 	reader_group(reader, setting, keys, ARRAY_SIZE(keys));
 }
 
+static void read_gate(struct config_reader *reader, const config_setting_t *setting)
+{
+	static const struct config_key keys[] = {
+		INTEGER_KEY("queue", guard.gate.queue, 0, UINT16_MAX),
+		DURATION_KEY("hold", guard.gate.hold, 10 * USEC_PER_MSEC, 10 * SECOND),
+		INTEGER_KEY("max_held", guard.gate.max_held, 1, 65535),
+	};
+
+	reader_group(reader, setting, keys, ARRAY_SIZE(keys));
+}
+
 static void read_ledger_path(struct config_reader *reader, const config_setting_t *setting)
 {
 	reader_path(reader, setting, "is not a file path", reader->config->ledger_path,
@@ -161,7 +172,8 @@ static const struct config_key keys_of_file[] = {
 	CUSTOM_KEY("mode", read_mode),	       CUSTOM_KEY("services", config_read_services),
 	CUSTOM_KEY("sources", read_sources),   CUSTOM_KEY("bans", read_bans),
 	CUSTOM_KEY("trust", read_trust),       CUSTOM_KEY("resolver", config_read_resolver),
-	CUSTOM_KEY("ledger", read_ledger),     CUSTOM_KEY("control", read_control),
+	CUSTOM_KEY("gate", read_gate),	       CUSTOM_KEY("ledger", read_ledger),
+	CUSTOM_KEY("control", read_control),
 };
 
 static struct config *config_defaults(void)

@@ -235,6 +235,8 @@ static void store(void *target, unsigned bytes, uint64_t value)
 {
 	if (bytes == sizeof(uint8_t))
 		*(uint8_t *)target = (uint8_t)value;
+	else if (bytes == sizeof(uint16_t))
+		*(uint16_t *)target = (uint16_t)value;
 	else if (bytes == sizeof(uint32_t))
 		*(uint32_t *)target = (uint32_t)value;
 	else

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What only a start applies: tables and kernel sets are made once with their size, addresses are
- * cut once, the worker gets its settings at its start, and socket and ledger stay open.
+ * cut once, the worker gets its settings at its start, and socket, ledger and queue stay open.
  */
 #include <inttypes.h>
 #include <stddef.h>
@@ -42,6 +42,8 @@ static const struct fixed_key fixed_keys[] = {
 	FIXED("resolver.max_ttl", guard.names.max_ttl, VALUE_DURATION),
 	FIXED("resolver.negative_ttl", guard.names.negative_ttl, VALUE_DURATION),
 	FIXED("resolver.failure_ttl", guard.names.failure_ttl, VALUE_DURATION),
+	FIXED("gate.queue", guard.gate.queue, VALUE_NUMBER),
+	FIXED("gate.max_held", guard.gate.max_held, VALUE_NUMBER),
 	FIXED("ledger.path", ledger_path, VALUE_TEXT),
 	FIXED("control.path", control_path, VALUE_TEXT),
 	FIXED("control.group", control_group, VALUE_TEXT),
@@ -54,6 +56,8 @@ static uint64_t number_at(const struct config *config, const struct fixed_key *k
 
 	if (key->bytes == sizeof(uint8_t))
 		return *(const uint8_t *)value;
+	if (key->bytes == sizeof(uint16_t))
+		return *(const uint16_t *)value;
 	if (key->bytes == sizeof(uint32_t))
 		return *(const uint32_t *)value;
 	return *(const uint64_t *)value;

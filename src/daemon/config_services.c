@@ -85,11 +85,25 @@ static void read_reverse_dns(struct config_reader *reader, const config_setting_
 	static const char *const uses[] = {
 		[REVERSE_DNS_IGNORE] = "ignore",
 		[REVERSE_DNS_EXEMPT] = "exempt",
+		[REVERSE_DNS_REQUIRE] = "require",
 	};
 	unsigned index;
 
 	if (reader_choice(reader, setting, uses, ARRAY_SIZE(uses), &index))
 		reader->service->reverse_dns = (enum reverse_dns_use)index;
+}
+
+/* Allowed without "require" too: it waits there for the day the gate is wanted. */
+static void read_reverse_dns_test(struct config_reader *reader, const config_setting_t *setting)
+{
+	static const char *const tests[] = {
+		[REVERSE_DNS_TEST_FCRDNS] = "fcrdns",
+		[REVERSE_DNS_TEST_PTR] = "ptr",
+	};
+	unsigned index;
+
+	if (reader_choice(reader, setting, tests, ARRAY_SIZE(tests), &index))
+		reader->service->reverse_dns_test = (enum reverse_dns_test)index;
 }
 
 static void add_port(struct config_reader *reader, const config_setting_t *setting, uint16_t port)
@@ -169,6 +183,7 @@ static void read_service(struct config_reader *reader, const config_setting_t *s
 		CUSTOM_KEY("new", read_new),
 		CUSTOM_KEY("ceiling", read_ceiling),
 		CUSTOM_KEY("reverse_dns", read_reverse_dns),
+		CUSTOM_KEY("reverse_dns_test", read_reverse_dns_test),
 		CUSTOM_KEY("verified_concurrent", read_verified_concurrent),
 		CUSTOM_KEY("mode", read_service_mode),
 	};

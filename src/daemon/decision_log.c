@@ -16,7 +16,8 @@ static void add_detail(char *message, size_t size, size_t used, const struct gua
 
 	if (used >= size)
 		return;
-	if (op->decision == DECISION_BAN && op->until != USEC_NEVER)
+	if ((op->decision == DECISION_BAN || op->decision == DECISION_REFUSE) &&
+	    op->until != USEC_NEVER)
 		used += (size_t)snprintf(message + used, size - used, ", until %s",
 					 clock_format_wall(clock_to_wall(op->until), until));
 	if (used < size && op->because)
@@ -25,13 +26,24 @@ static void add_detail(char *message, size_t size, size_t used, const struct gua
 		snprintf(message + used, size - used, ", PTR name %s", reason->name);
 }
 
-void decision_log(const struct guard_op *op)
+static const char *word_of(const struct guard_op *op)
 {
 	static const char *const words[DECISIONS] = {
 		[DECISION_BAN] = "banned",	 [DECISION_UNBAN] = "unbanned",
 		[DECISION_EXPIRE] = "ban ended", [DECISION_EXEMPT] = "spared",
 		[DECISION_OBSERVE] = "would ban",
+		[DECISION_REFUSE] = "refused",
 	};
+
+	if (op->reason->limit == LIMIT_REVERSE_DNS && op->decision == DECISION_OBSERVE)
+		return "would refuse";
+	if (op->reason->limit == LIMIT_REVERSE_DNS && op->decision == DECISION_UNBAN)
+		return "refused no more";
+	return words[op->decision];
+}
+
+void decision_log(const struct guard_op *op)
+{
 	const struct ban_reason *reason = op->reason;
 	char comment[REASON_COMMENT_MAX], source[PREFIX_TEXT_MAX], message[700];
 	char fields[FIELDS][FIELD_MAX];
@@ -41,7 +53,7 @@ void decision_log(const struct guard_op *op)
 
 	prefix_format(&op->prefix, source);
 	reason_format(reason, comment);
-	used = snprintf(message, sizeof(message), "%s %s: %s", words[op->decision], source, comment);
+	used = snprintf(message, sizeof(message), "%s %s: %s", word_of(op), source, comment);
 	add_detail(message, sizeof(message), (size_t)used, op);
 	snprintf(fields[n++], FIELD_MAX, "SMTPGUARD_EVENT=%s", decision_type_name(op->decision));
 	snprintf(fields[n++], FIELD_MAX, "SMTPGUARD_SOURCE=%s", source);

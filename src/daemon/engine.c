@@ -49,6 +49,7 @@ static void add_ban_element(struct engine *engine, const struct guard_op *op)
 static void on_op(void *userdata, const struct guard_op *op)
 {
 	struct engine *engine = userdata;
+
 	switch (op->type) {
 	case GUARD_OP_RESOLVE:
 		ask_resolver(engine, &op->address);
@@ -76,6 +77,13 @@ static void on_op(void *userdata, const struct guard_op *op)
 		break;
 	case GUARD_OP_RECORD:
 		engine_record(engine, op);
+		break;
+	case GUARD_OP_VERDICT:
+		engine_give_verdict(engine, op);
+		break;
+	case GUARD_OP_GATE_ADD:
+	case GUARD_OP_GATE_DELETE:
+		engine_change_gate_set(engine, op);
 		break;
 	case GUARD_OP_DECISION:
 		decision_log(op);
@@ -186,6 +194,11 @@ static int on_turn_end(sd_event_source *post UNUSED, void *userdata)
 
 	answer_unasked(engine);
 	engine_write_lists(engine);
+	if (engine->queue) {
+		/* what goes through the ruleset again must meet its source in the set */
+		set_writer_flush(engine->writer);
+		packet_queue_flush(engine->queue);
+	}
 	next = guard_next_tick(engine->guard);
 	if (next == engine->tick_at)
 		return 0;
@@ -341,6 +354,8 @@ static int start_control(struct engine *engine, const struct engine_settings *se
 		.watcher = engine->ruleset_watcher,
 		.auditor = engine->auditor,
 		.ledger = engine->ledger,
+		.queue = engine->queue,
+		.gate = &engine->gate,
 		.reconcile = &engine->reconcile,
 		.kernel = &engine->kernel,
 	};
@@ -372,11 +387,15 @@ static int start(struct engine *engine, const struct engine_settings *settings)
 		r = say("ledger", engine_start_ledger(engine));
 	if (r >= 0)
 		r = engine_adopt(engine);
+	if (r >= 0)
+		feature_probe(&engine->kernel.features);
 	/* before the table is there: what others do from now on is seen */
 	if (r >= 0)
 		r = say("reconciler", engine_start_reconciler(engine));
-	if (r >= 0)
+	if (r >= 0) {
+		engine_open_gate(engine);
 		(void)engine_load_table(engine);
+	}
 	if (r >= 0)
 		engine_read_kernel_facts(engine);
 	if (r >= 0)
@@ -422,6 +441,7 @@ struct engine *engine_free(struct engine *engine)
 	/* what the last turn decided still goes to the kernel */
 	if (engine->writer)
 		set_writer_flush(engine->writer);
+	engine_close_gate(engine);
 	control_server_free(engine->control);
 	ledger_close(engine->ledger, LEDGER_PATIENCE);
 	set_auditor_free(engine->auditor);
@@ -435,6 +455,7 @@ struct engine *engine_free(struct engine *engine)
 	sd_event_source_unref(engine->turn_end);
 	sd_event_source_unref(engine->watchdog);
 	sd_event_source_unref(engine->repair);
+	sd_event_source_unref(engine->beat);
 	prefix_set_free(engine->ended);
 	guard_free(engine->guard);
 	sd_event_unref(engine->event);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The engine's insides: engine.c wires the loop, engine_table.c fills the kernel's table from the guard,
- * engine_reconcile.c repairs it, engine_ledger.c speaks with the ledger, engine_reload.c takes a new
- * configuration.
+ * engine_reconcile.c repairs it, engine_gate.c answers the kernel's queue, engine_ledger.c speaks with the
+ * ledger, engine_reload.c takes a new configuration.
  */
 #pragma once
 
@@ -13,6 +13,7 @@
 #include "smtpguard/daemon/engine.h"
 #include "smtpguard/kernel/address_watcher.h"
 #include "smtpguard/kernel/conntrack_source.h"
+#include "smtpguard/kernel/packet_queue.h"
 #include "smtpguard/kernel/ruleset_watcher.h"
 #include "smtpguard/kernel/set_auditor.h"
 #include "smtpguard/kernel/set_writer.h"
@@ -30,6 +31,7 @@ struct engine {
 	struct conntrack_source *conntrack;
 	struct set_writer *writer;
 	struct socket_closer *closer;
+	struct packet_queue *queue; /* NULL: no service is gated */
 	struct ruleset_watcher *ruleset_watcher;
 	struct set_auditor *auditor;
 	struct resolver_client *resolver;
@@ -40,14 +42,16 @@ struct engine {
 	struct report_inputs inputs;
 	struct kernel_facts kernel;
 	struct reconcile_facts reconcile;
+	struct gate_facts gate;
 	struct utsname uname;
-	sd_event_source *tick, *turn_end, *watchdog, *repair;
+	sd_event_source *tick, *turn_end, *watchdog, *repair, *beat;
 	usec_t tick_at, watchdog_interval;
 	struct address *unasked; /* max_in_flight: questions the resolver did not take this turn */
 	unsigned n_unasked;
 	struct prefix_set *ended; /* sources whose last ban did not run out: old elements of theirs go */
 	char moved_aside[256]; /* the damaged ledger that the journal was told of */
 	char why[512];		  /* the kernel took no ruleset: its words */
+	char gate_off[128];
 	usec_t change_noticed;	  /* of the repair that is due; 0: none */
 	usec_t repairs[8];	  /* the last ones, for the brake */
 	unsigned next_repair;
@@ -66,6 +70,16 @@ void engine_write_lists(struct engine *engine);
 /* Whether single elements may be written: the table is there, and not about to be replaced. */
 bool engine_may_write(const struct engine *engine);
 void engine_read_kernel_facts(struct engine *engine);
+
+/* engine_gate.c */
+#define ENGINE_GATE_ALIVE (3 * USEC_PER_SEC) /* how long ports stay gated without a beat */
+/* Opens the queue if a service wants it; a failure is logged and shown, and the service is not gated. */
+void engine_open_gate(struct engine *engine);
+/* What waits passes. */
+void engine_close_gate(struct engine *engine);
+bool engine_gates(const struct engine *engine, const struct service_settings *service);
+void engine_give_verdict(struct engine *engine, const struct guard_op *op);
+void engine_change_gate_set(struct engine *engine, const struct guard_op *op);
 
 /* engine_reconcile.c */
 int engine_start_reconciler(struct engine *engine) MUST_CHECK;

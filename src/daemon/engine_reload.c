@@ -30,6 +30,10 @@ static int apply(struct engine *engine, struct config *wanted)
 	engine->config = wanted;
 	n = settings_ports(&wanted->guard, true, ports);
 	socket_closer_set_ports(engine->closer, ports, n);
+	/* what waits is answered by the old rules, what comes by the new ones */
+	if (!settings_wants_gate(&wanted->guard))
+		engine_close_gate(engine);
+	engine_open_gate(engine);
 	ledger_set_keep(engine->ledger, wanted->ledger_keep, wanted->guard.bans.forget_after);
 	/* a failure is shown and tried again; the configuration itself is good */
 	(void)engine_load_table(engine);

@@ -62,7 +62,7 @@ int engine_adopt(struct engine *engine)
 /* --- the wanted table --- */
 
 struct collection {
-	struct ruleset_elements banned, trusted, lists[GUARD_LISTS];
+	struct ruleset_elements banned, trusted, refused, passed, lists[GUARD_LISTS];
 	usec_t now;
 	int error;
 };
@@ -71,6 +71,8 @@ static void collection_done(struct collection *collection)
 {
 	ruleset_elements_done(&collection->banned);
 	ruleset_elements_done(&collection->trusted);
+	ruleset_elements_done(&collection->refused);
+	ruleset_elements_done(&collection->passed);
 	for (int i = 0; i < GUARD_LISTS; i++)
 		ruleset_elements_done(&collection->lists[i]);
 }
@@ -124,6 +126,31 @@ static int collect_list(struct engine *engine, enum guard_list list, struct rule
 	return r;
 }
 
+/* What the gate judged, as far as it is not forgotten. */
+static int collect_gate(struct engine *engine, struct collection *to)
+{
+	const struct guard_settings *settings = guard_settings(engine->guard);
+	const struct gate_source *source;
+	char comment[REASON_COMMENT_MAX];
+	uint32_t cursor = 0;
+	int r = 0;
+
+	while (r == 0 && (source = gate_table_walk(guard_gate(engine->guard), &cursor))) {
+		struct prefix prefix = gate_source_prefix(source);
+		struct ban_reason reason = { .limit = LIMIT_REVERSE_DNS, .ptr_state = source->state };
+
+		snprintf(reason.service, sizeof(reason.service), "%s",
+			 settings->services[source->service].name);
+		if (source->outcome == GATE_REFUSED)
+			r = collect(&to->refused, &prefix, source->since, source->until,
+				    reason_format(&reason, comment), to->now);
+		if (r == 0 && (source->outcome == GATE_PASSED ||
+			       (source->outcome == GATE_REFUSED && source->also_passed)))
+			r = collect(&to->passed, &prefix, source->since, source->until, NULL, to->now);
+	}
+	return r;
+}
+
 static int collect_all(struct engine *engine, struct collection *collection)
 {
 	char comment[REASON_COMMENT_MAX];
@@ -142,13 +169,16 @@ static int collect_all(struct engine *engine, struct collection *collection)
 		r = collect_list(engine, (enum guard_list)list, &collection->lists[list],
 				 collection->now);
 	if (r == 0)
+		r = collect_gate(engine, collection);
+	if (r == 0)
 		guard_trusted(engine->guard, collection->now, collect_trusted, collection);
 	return r == 0 ? collection->error : r;
 }
 
-static unsigned describe_services(const struct guard_settings *settings,
+static unsigned describe_services(const struct engine *engine,
 				  struct ruleset_service services[static SERVICES_MAX])
 {
+	const struct guard_settings *settings = guard_settings(engine->guard);
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < settings->n_services; i++) {
@@ -159,8 +189,11 @@ static unsigned describe_services(const struct guard_settings *settings,
 		services[n] = (struct ruleset_service){ .ports = from->ports,
 							.n_ports = from->n_ports,
 							.ceiling = from->ceiling,
-							.trusts_names = from->reverse_dns ==
-									REVERSE_DNS_EXEMPT };
+							.trusts_names =
+								settings_honours_names(from),
+							.gated = engine_gates(engine, from),
+							.ptr_suffices = from->reverse_dns_test ==
+									REVERSE_DNS_TEST_PTR };
 		snprintf(services[n].name, sizeof(services[n].name), "%s", from->name);
 		n++;
 	}
@@ -189,29 +222,24 @@ static int load(struct engine *engine, const struct collection *collection, char
 		.enforced_ports = enforced,
 		.n_enforced_ports = settings_ports(settings, true, enforced),
 		.services = services,
-		.n_services = describe_services(settings, services),
+		.n_services = describe_services(engine, services),
 		.ipv4_prefix = settings->ipv4_prefix,
 		.ipv6_prefix = settings->ipv6_prefix,
 		.max_bans = settings->bans.max_bans,
-		.element_counters = true,
+		.element_counters = engine->kernel.features.element_counters,
 		.reject = settings->enforcement.action == BAN_ACTION_REJECT,
 		.whole_host = settings->enforcement.scope == BAN_SCOPE_HOST,
 		.banned = &collection->banned,
 		.blocked = &collection->lists[GUARD_LIST_BLOCKED],
 		.allowed = &collection->lists[GUARD_LIST_ALLOWED],
 		.trusted = &collection->trusted,
+		.refused = &collection->refused,
+		.passed = &collection->passed,
+		.queue = settings->gate.queue,
+		.gate_alive = ENGINE_GATE_ALIVE,
 	};
-	char *error = NULL;
-	int r = render_and_load(&parameters, ret_error);
 
-	if (r == -EINVAL) {
-		/* a kernel without counters in elements takes the rest; a failed try changed nothing */
-		parameters.element_counters = false;
-		r = render_and_load(&parameters, &error);
-		free(error);
-	}
-	engine->kernel.element_counters = parameters.element_counters;
-	return r;
+	return render_and_load(&parameters, ret_error);
 }
 
 static void note_failure(struct engine *engine, const char *error, int r)

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ruleset_priv.h"
+
 static const char template_text[] =
 #include "ruleset-template.h"
 	;
@@ -33,14 +35,6 @@ void ruleset_elements_done(struct ruleset_elements *elements)
 {
 	free(elements->element);
 	*elements = (struct ruleset_elements){ 0 };
-}
-
-static void print_ports(FILE *out, const uint16_t *ports, unsigned n)
-{
-	fputs("tcp dport { ", out);
-	for (unsigned i = 0; i < n; i++)
-		fprintf(out, "%s%u", i ? ", " : "", ports[i]);
-	fputs(" } ", out);
 }
 
 static void print_time(FILE *out, const char *word, usec_t time)
@@ -81,138 +75,69 @@ static void print_set(FILE *out, const struct ruleset_elements *elements, bool i
 	print_elements(out, elements, ipv4, keyed, "elements = {\n\t\t\t", " }");
 }
 
-/* "ip saddr", cut to the source's prefix if that is not the whole address. */
-static void print_source(FILE *out, const struct ruleset_parameters *parameters, bool ipv4)
+/* Of the gated services: the gate works until the daemon has to say again that it does. */
+static void print_gated_ports(FILE *out, const struct ruleset_parameters *parameters)
 {
-	struct address ones = { { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-				  0xff, 0xff, 0xff, 0xff } };
-	struct prefix mask = prefix_cut(&ones, parameters->ipv6_prefix);
-	char text[ADDRESS_TEXT_MAX];
-
-	if (ipv4) {
-		mask = prefix_cut(&ones, (uint8_t)(IPV4_OFFSET_BITS + parameters->ipv4_prefix));
-		/* the mask as an IPv4 address */
-		memset(mask.address.bytes, 0, 10);
-	}
-	fputs(ipv4 ? "ip saddr " : "ip6 saddr ", out);
-	if (ipv4 ? parameters->ipv4_prefix < 32 : parameters->ipv6_prefix < 128)
-		fprintf(out, "& %s ", address_format(&mask.address, text));
-}
-
-static void print_ban_rule(FILE *out, const struct ruleset_parameters *parameters, bool ipv4,
-			   bool blocked, bool reject)
-{
-	fputs("\t\t", out);
-	if (!parameters->whole_host)
-		print_ports(out, parameters->enforced_ports, parameters->n_enforced_ports);
-	else if (reject)
-		fputs("meta l4proto tcp ", out);
-	if (blocked)
-		fputs(ipv4 ? "ip saddr " : "ip6 saddr ", out);
-	else
-		print_source(out, parameters, ipv4);
-	fprintf(out, "@%s%c counter %s\n", blocked ? "blocked" : "banned", ipv4 ? '4' : '6',
-		reject ? "reject with tcp reset" : "drop");
-}
-
-static void print_ban_rules(FILE *out, const struct ruleset_parameters *parameters)
-{
-	if (!parameters->n_enforced_ports) {
-		fputs("\t\t# observing: nothing is dropped\n", out);
-		return;
-	}
-	for (int i = 0; i < 4; i++) {
-		bool ipv4 = !(i & 1), blocked = i & 2;
-
-		if (parameters->reject)
-			print_ban_rule(out, parameters, ipv4, blocked, true);
-		/* other protocols of the whole host know no reset */
-		if (!parameters->reject || parameters->whole_host)
-			print_ban_rule(out, parameters, ipv4, blocked, false);
-	}
-}
-
-void ruleset_ceiling_name(const char *service, int family, char name[static RULESET_CEILING_NAME_MAX])
-{
-	snprintf(name, RULESET_CEILING_NAME_MAX, "ceiling_%.*s%d", RULESET_SERVICE_NAME_MAX - 1,
-		 service, family);
-}
-
-static void print_ceiling_sets(FILE *out, const struct ruleset_parameters *parameters)
-{
-	char name[RULESET_CEILING_NAME_MAX];
+	unsigned n = 0;
 
 	for (unsigned i = 0; i < parameters->n_services; i++) {
 		const struct ruleset_service *service = &parameters->services[i];
 
-		for (int family = 4; service->ceiling && family <= 6; family += 2) {
-			ruleset_ceiling_name(service->name, family, name);
-			fprintf(out,
-				"\tset %s {\n\t\ttype %s\n\t\tsize %d\n\t\tflags dynamic\n\t}\n",
-				name, family == 4 ? "ipv4_addr" : "ipv6_addr", RULESET_CEILING_SIZE);
+		for (unsigned j = 0; service->gated && j < service->n_ports; j++) {
+			fprintf(out, "%s%u", n++ ? ", " : "elements = { ", service->ports[j]);
+			print_time(out, "timeout", parameters->gate_alive);
 		}
 	}
-	fputc('\n', out);
+	if (n)
+		fputs(" }", out);
 }
 
-static void print_ceiling_rules(FILE *out, const struct ruleset_parameters *parameters)
+/* A word like BANNED4: the elements of one family. */
+static bool print_elements_word(FILE *out, const struct ruleset_parameters *p, const char *name)
 {
-	char name[RULESET_CEILING_NAME_MAX];
+	const struct {
+		const char *name;
+		const struct ruleset_elements *elements;
+		bool keyed;
+	} sets[] = {
+		{ "BANNED", p->banned, true },	  { "BLOCKED", p->blocked, false },
+		{ "ALLOWED", p->allowed, false }, { "TRUSTED", p->trusted, true },
+		{ "REFUSED", p->refused, true },  { "PASSED", p->passed, true },
+	};
+	size_t length = strcspn(name, "46");
 
-	for (unsigned i = 0; i < parameters->n_services; i++) {
-		const struct ruleset_service *service = &parameters->services[i];
-
-		for (int family = 4; service->ceiling && family <= 6; family += 2) {
-			if (service->trusts_names) {
-				fputs("\t\t", out);
-				print_ports(out, service->ports, service->n_ports);
-				print_source(out, parameters, family == 4);
-				fprintf(out, "@trusted%d accept\n", family);
-			}
-			fputs("\t\t", out);
-			print_ports(out, service->ports, service->n_ports);
-			ruleset_ceiling_name(service->name, family, name);
-			fprintf(out, "add @%s { ", name);
-			print_source(out, parameters, family == 4);
-			fprintf(out, "ct count over %" PRIu32 " } counter reject with tcp reset\n",
-				service->ceiling);
-		}
+	for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
+		if (!name[length] || strlen(sets[i].name) != length ||
+		    strncmp(name, sets[i].name, length))
+			continue;
+		print_set(out, sets[i].elements, name[length] == '4', sets[i].keyed);
+		return true;
 	}
-}
-
-static void print_jump(FILE *out, const struct ruleset_parameters *parameters)
-{
-	if (!parameters->whole_host)
-		print_ports(out, parameters->ports, parameters->n_ports);
-	fputs("ct state new jump guarded", out);
+	return false;
 }
 
 static int print_word(FILE *out, const struct ruleset_parameters *p, const char *name)
 {
-	bool ipv4 = name[0] && name[strlen(name) - 1] == '4';
-
+	if (print_elements_word(out, p, name))
+		return 0;
 	if (!strcmp(name, "MAX_BANS"))
 		fprintf(out, "%" PRIu32, p->max_bans);
 	else if (!strcmp(name, "TRUSTED_SIZE"))
 		fprintf(out, "%d", RULESET_TRUSTED_SIZE);
+	else if (!strcmp(name, "GATE_SIZE"))
+		fprintf(out, "%d", RULESET_GATE_SIZE);
 	else if (!strcmp(name, "COUNTER"))
 		fputs(p->element_counters ? "counter" : "", out);
-	else if (!strcmp(name, "BANNED4") || !strcmp(name, "BANNED6"))
-		print_set(out, p->banned, ipv4, true);
-	else if (!strcmp(name, "BLOCKED4") || !strcmp(name, "BLOCKED6"))
-		print_set(out, p->blocked, ipv4, false);
-	else if (!strcmp(name, "ALLOWED4") || !strcmp(name, "ALLOWED6"))
-		print_set(out, p->allowed, ipv4, false);
-	else if (!strcmp(name, "TRUSTED4") || !strcmp(name, "TRUSTED6"))
-		print_set(out, p->trusted, ipv4, true);
+	else if (!strcmp(name, "GATED_PORTS"))
+		print_gated_ports(out, p);
 	else if (!strcmp(name, "CEILING_SETS"))
-		print_ceiling_sets(out, p);
+		ruleset_print_ceiling_sets(out, p);
 	else if (!strcmp(name, "JUMP"))
-		print_jump(out, p);
+		ruleset_print_jump(out, p);
 	else if (!strcmp(name, "BAN_RULES"))
-		print_ban_rules(out, p);
-	else if (!strcmp(name, "CEILING_RULES"))
-		print_ceiling_rules(out, p);
+		ruleset_print_ban_rules(out, p);
+	else if (!strcmp(name, "SERVICE_RULES"))
+		ruleset_print_service_rules(out, p);
 	else
 		return -EINVAL;
 	return 0;

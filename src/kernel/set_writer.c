@@ -19,6 +19,7 @@
 #define REFUSALS_MOST 8
 
 struct change {
+	uint16_t port; /* 0: it is about set and prefix */
 	enum nft_set set;
 	struct prefix prefix;
 	usec_t timeout; /* 0: the element goes */
@@ -75,6 +76,8 @@ static int read_errors(struct set_writer *writer)
 
 static int append(struct set_writer *writer, const struct change *change)
 {
+	if (change->port)
+		return nft_batch_put_port(writer->batch, change->port, change->timeout);
 	if (change->timeout)
 		return nft_batch_put(writer->batch, change->set, &change->prefix, change->timeout,
 				     change->comment);
@@ -112,7 +115,7 @@ static void count_result(struct set_writer *writer, const struct change *change,
 	} else {
 		writer->stats.elements_deleted++;
 	}
-	if (change->timeout && change->set == NFT_SET_BANNED)
+	if (change->timeout && !change->port && change->set == NFT_SET_BANNED)
 		writer->handlers.result(writer->handlers.userdata, &change->prefix, r == 0);
 }
 
@@ -136,7 +139,7 @@ void set_writer_flush(struct set_writer *writer)
 	}
 	writer->stats.last_latency = clock_now() - writer->first_change;
 	if (r < 0)
-		log_warning("a change of the ban sets was refused (%s), tried again one by one: "
+		log_warning("a change of the sets was refused (%s), tried again one by one: "
 			    "%u changes, %llu refused so far",
 			    strerror(-r), n, (unsigned long long)writer->stats.refused_elements);
 }
@@ -180,30 +183,39 @@ int set_writer_new(struct set_writer **ret_writer, sd_event *event,
 	return 0;
 }
 
-static void collect(struct set_writer *writer, enum nft_set set, const struct prefix *prefix,
-		    usec_t timeout, const char *comment)
+static void collect(struct set_writer *writer, const struct change *change)
 {
-	struct change *change;
-
 	if (writer->n_changes == CHANGES_MAX)
 		set_writer_flush(writer);
 	if (!writer->n_changes)
 		writer->first_change = clock_now();
-	change = &writer->changes[writer->n_changes++];
-	*change = (struct change){ .set = set, .prefix = *prefix, .timeout = timeout };
-	if (comment)
-		memcpy(change->comment, comment, strnlen(comment, sizeof(change->comment) - 1));
+	writer->changes[writer->n_changes++] = *change;
 }
 
 void set_writer_add(struct set_writer *writer, enum nft_set set, const struct prefix *prefix,
 		    usec_t timeout, const char *comment)
 {
-	collect(writer, set, prefix, MAX_OF(timeout, USEC_PER_MSEC), comment);
+	struct change change = { .set = set,
+				 .prefix = *prefix,
+				 .timeout = MAX_OF(timeout, USEC_PER_MSEC) };
+
+	if (comment)
+		memcpy(change.comment, comment, strnlen(comment, sizeof(change.comment) - 1));
+	collect(writer, &change);
 }
 
 void set_writer_delete(struct set_writer *writer, enum nft_set set, const struct prefix *prefix)
 {
-	collect(writer, set, prefix, 0, NULL);
+	struct change change = { .set = set, .prefix = *prefix };
+
+	collect(writer, &change);
+}
+
+void set_writer_add_port(struct set_writer *writer, uint16_t port, usec_t timeout)
+{
+	struct change change = { .port = port, .timeout = MAX_OF(timeout, USEC_PER_MSEC) };
+
+	collect(writer, &change);
 }
 
 void set_writer_discard(struct set_writer *writer)

@@ -27,7 +27,7 @@ const char *decision_type_name(enum decision_type type)
 	static const char *const names[DECISIONS] = {
 		[DECISION_BAN] = "ban",		[DECISION_UNBAN] = "unban",
 		[DECISION_EXPIRE] = "expire",	[DECISION_EXEMPT] = "exempt",
-		[DECISION_OBSERVE] = "observe",
+		[DECISION_OBSERVE] = "observe", [DECISION_REFUSE] = "refuse",
 	};
 
 	return names[type];
@@ -45,6 +45,8 @@ static int make_tables(struct guard *guard, const struct siphash_key *key)
 		r = ban_table_new(&guard->bans, settings->bans.max_bans, key);
 	if (r == 0)
 		r = name_table_new(&guard->names, &settings->names, key);
+	if (r == 0)
+		r = gate_table_new(&guard->gate, settings->gate.max_held, key);
 	if (r == 0)
 		r = hash_table_new(&guard->known, KNOWN_SOURCES_MAX, sizeof(struct ban_key),
 				   sizeof(struct known_source), 1, key);
@@ -91,6 +93,7 @@ struct guard *guard_free(struct guard *guard)
 		source_table_free(guard->sources);
 		ban_table_free(guard->bans);
 		name_table_free(guard->names);
+		gate_table_free(guard->gate);
 		hash_table_free(guard->known);
 		hash_table_free(guard->trusted);
 		sliding_window_pool_free(guard->minute_pool);
@@ -105,6 +108,7 @@ struct guard *guard_free(struct guard *guard)
 void guard_resolver_gone(struct guard *guard)
 {
 	name_table_forget_questions(guard->names);
+	guard->questions_gone = true;
 }
 
 usec_t guard_next_tick(const struct guard *guard)
@@ -113,9 +117,10 @@ usec_t guard_next_tick(const struct guard *guard)
 	usec_t next = MIN_OF(guard->next_expiry, guard->next_retry);
 
 	source_table_stats(guard->sources, &sources);
-	if (sources.entries)
+	if (sources.entries || gate_table_count(guard->gate))
 		next = MIN_OF(next, guard->next_housekeeping);
-	return next;
+	next = MIN_OF(next, name_table_next_expiry(guard->names));
+	return MIN_OF(next, guard_gate_next_tick(guard));
 }
 
 static void forget_idle_sources(struct guard *guard, usec_t now)
@@ -151,12 +156,16 @@ static void keep_house(struct guard *guard, usec_t now)
 {
 	forget_idle_sources(guard, now);
 	count_windows(guard, now);
+	if (guard_gate_forget(guard, HOUSEKEEPING_BUDGET, now))
+		guard->next_housekeeping = now;
 }
 
 void guard_tick(struct guard *guard, usec_t now)
 {
+	if (name_table_expire_questions(guard->names, now) > 0)
+		guard->questions_gone = true;
+	guard_gate_tick(guard, now);
 	guard_expire_bans(guard, now);
-	name_table_expire_questions(guard->names, now);
 	if (now >= guard->next_retry)
 		guard_retry_pending(guard, now);
 	if (now >= guard->next_housekeeping)

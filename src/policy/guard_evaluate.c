@@ -33,7 +33,7 @@ static void set_standing(struct guard *guard, struct source *source, enum standi
 	source_table_protect(guard->sources, source, standing != STANDING_NORMAL);
 }
 
-static void ask_name(struct guard *guard, const struct address *address, usec_t now, bool urgent)
+void guard_ask_name(struct guard *guard, const struct address *address, usec_t now, bool urgent)
 {
 	struct guard_op op = { .type = GUARD_OP_RESOLVE, .now = now, .address = *address };
 
@@ -56,7 +56,7 @@ static void wait_for_name(struct guard *guard, struct source *source,
 	set_standing(guard, source, STANDING_RESOLVING);
 	if (!source->waiting_since)
 		source->waiting_since = now;
-	ask_name(guard, &source->name_client, now, true);
+	guard_ask_name(guard, &source->name_client, now, true);
 	guard_put_pending(guard, source, now);
 	if (now - source->waiting_since >= guard->settings->names.deadline)
 		announce(guard, source, DECISION_EXEMPT, reason, "reverse DNS unknown", now);
@@ -149,7 +149,7 @@ static void decide_offence(struct guard *guard, struct source *source, struct ba
 		announce(guard, source, DECISION_EXEMPT, reason, "unbanned by an operator", now);
 		return;
 	}
-	if (service->reverse_dns == REVERSE_DNS_EXEMPT) {
+	if (settings_honours_names(service)) {
 		if (reason->ptr_state == PTR_STATE_UNKNOWN) {
 			wait_for_name(guard, source, reason, now);
 			return;
@@ -220,7 +220,7 @@ static void foresee(struct guard *guard, struct source *source, const struct pre
 	    PTR_STATE_VERIFIED)
 		guard_trust(guard, prefix, now + guard->settings->verified_for, now);
 	else
-		ask_name(guard, &source->name_client, now, false);
+		guard_ask_name(guard, &source->name_client, now, false);
 }
 
 void guard_evaluate(struct guard *guard, struct source *source, usec_t now)
@@ -257,7 +257,7 @@ void guard_evaluate(struct guard *guard, struct source *source, usec_t now)
 		return;
 	}
 	/* ask ahead of need, so that the answer is there when the limit is passed */
-	if (service->reverse_dns == REVERSE_DNS_EXEMPT &&
+	if (settings_honours_names(service) &&
 	    guard_never(guard, &prefix, NULL) == NEVER_NOT)
 		foresee(guard, source, &prefix, now);
 }
@@ -296,13 +296,16 @@ void guard_name_answer(struct guard *guard, const struct name_answer *answer, us
 
 	if (!name_table_answer(guard->names, answer, now))
 		return;
+	guard_gate_answer(guard, answer, now);
 	for (unsigned i = 0; i < guard->settings->n_services; i++) {
 		struct source *source = source_table_find(guard->sources, &prefix, (uint8_t)i);
 
 		if (source && source->standing == STANDING_RESOLVING)
 			guard_evaluate(guard, source, now);
 		else if (source && answer->result == NAME_ANSWER_VERIFIED &&
-			 guard->settings->services[i].reverse_dns == REVERSE_DNS_EXEMPT)
+			 settings_honours_names(&guard->settings->services[i]))
 			guard_trust(guard, &prefix, now + guard->settings->verified_for, now);
+		if (source)
+			guard_gate_observe(guard, source, false, now);
 	}
 }

@@ -99,6 +99,8 @@ static void apply_change(struct guard *guard, struct flow_change *change,
 		source_table_handshake(guard->sources, source, now,
 				       window_keep(&guard->settings->services[service]));
 	flow_table_settle(guard->flows, flow);
+	if (change->handshake && origin != ORIGIN_QUIET_DUMP)
+		guard_gate_observe(guard, source, true, now);
 	if (established > 0 || change->handshake)
 		guard_evaluate(guard, source, now);
 	else if (established < 0)

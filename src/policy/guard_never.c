@@ -65,5 +65,7 @@ int guard_local_address(struct guard *guard, const struct address *address, bool
 	ban = guard_live_ban(guard, &source, now);
 	if (ban)
 		guard_end_ban(guard, ban, GUARD_END_LIFTED, "own address", now);
+	(void)guard_gate_lift(guard, &source, "own address", now);
+	guard_gate_let_in(guard, &source, now);
 	return 0;
 }

@@ -269,6 +269,7 @@ static unsigned lift_inside(struct guard *guard, const struct prefix *prefix, co
 		guard_end_ban(guard, ban, GUARD_END_LIFTED, because, now);
 		lifted++;
 	}
+	lifted += guard_gate_lift(guard, prefix, because, now);
 	n = operator_list_inside(guard->lists[GUARD_LIST_BLOCKED], prefix, &first);
 	list_remove(guard, GUARD_LIST_BLOCKED, first, n, GUARD_END_LIFTED, because, now);
 	judge_inside(guard, prefix);
@@ -281,6 +282,7 @@ int guard_unban(struct guard *guard, const struct prefix *prefix, usec_t grace, 
 	const struct operator_entry *block =
 		operator_list_match(guard->lists[GUARD_LIST_BLOCKED], &prefix->address);
 	uint32_t first, n;
+	unsigned refusals;
 	struct ban *ban;
 
 	if (block && !is_inside(&block->prefix, prefix)) {
@@ -298,13 +300,15 @@ int guard_unban(struct guard *guard, const struct prefix *prefix, usec_t grace, 
 	ban = guard_live_ban(guard, prefix, now);
 	if (ban)
 		guard_end_ban(guard, ban, GUARD_END_LIFTED, NULL, now);
+	refusals = guard_gate_lift(guard, prefix, NULL, now);
 	/* blocks of parts of the source */
 	n = operator_list_inside(guard->lists[GUARD_LIST_BLOCKED], prefix, &first);
 	list_remove(guard, GUARD_LIST_BLOCKED, first, n, GUARD_END_LIFTED, NULL, now);
 	pardon(guard, prefix, grace, now);
-	if (!ban && !n)
+	guard_gate_let_in(guard, prefix, now);
+	if (!ban && !n && !refusals)
 		return GUARD_NOT_BANNED;
-	*ret_lifted = (ban ? 1 : 0) + n;
+	*ret_lifted = (ban ? 1 : 0) + n + refusals;
 	return 0;
 }
 
@@ -338,6 +342,8 @@ int guard_allow(struct guard *guard, const struct prefix *prefix, usec_t duratio
 		guard_end_ban(guard, ban, GUARD_END_LIFTED, "allow list", now);
 		lifted++;
 	}
+	lifted += guard_gate_lift(guard, &source, "allow list", now);
+	guard_gate_let_in(guard, prefix, now);
 	judge_inside(guard, &source);
 	*ret_lifted = lifted;
 	return 0;
@@ -355,6 +361,7 @@ void guard_lift_allowed(struct guard *guard, usec_t now)
 		if (guard_never(guard, &prefix, NULL) == NEVER_ALLOWED)
 			guard_end_ban(guard, ban, GUARD_END_LIFTED, "allow list", now);
 	}
+	guard_gate_lift_allowed(guard, now);
 	for (uint32_t i = operator_list_count(blocked); guard->settings->allowed && i-- > 0;) {
 		const struct prefix *block = &operator_list_at(blocked, i)->prefix;
 		const struct prefix *match =

@@ -2,7 +2,8 @@
 /*
  * The guard's insides, shared by its files: guard.c (life, time, reading), guard_flows.c (connections),
  * guard_evaluate.c (the decision about a source), guard_bans.c (bans, the ladder, the breakers),
- * guard_operator.c (what operators say), guard_audit.c (the kernel's sets), guard_reload.c.
+ * guard_operator.c (what operators say), guard_audit.c (the kernel's sets), guard_reload.c, guard_gate.c
+ * (packets that wait for a name), guard_gate_judge.c (what a name means for them).
  */
 #pragma once
 
@@ -36,6 +37,7 @@ struct guard {
 	struct source_table *sources;
 	struct ban_table *bans;
 	struct name_table *names;
+	struct gate_table *gate;
 	struct hash_table *known, *trusted;
 	struct siphash_key key;
 	struct prefix_set *local;
@@ -55,7 +57,9 @@ struct guard {
 	bool quiet_dump; /* the one under way tells of connections that are old, not new or missed */
 	bool ports_added; /* since it began */
 	bool reevaluation_wanted; /* after the next dump, doubt or not */
+	bool questions_gone; /* some will never be answered: packets may wait in vain */
 	struct guard_stats stats;
+	struct gate_stats gate_stats; /* without .table */
 };
 
 /* guard_evaluate.c */
@@ -66,6 +70,7 @@ void guard_relax(struct guard *guard, struct source *source, usec_t now);
 /* Looks at the source again soon. */
 void guard_put_pending(struct guard *guard, struct source *source, usec_t now);
 void guard_retry_pending(struct guard *guard, usec_t now);
+void guard_ask_name(struct guard *guard, const struct address *address, usec_t now, bool urgent);
 
 /* guard_bans.c */
 struct prefix guard_prefix_of(const struct guard *guard, const struct address *address);
@@ -100,6 +105,43 @@ static inline usec_t guard_end_after(usec_t now, usec_t duration)
 void guard_emit(struct guard *guard, enum guard_op_type type, const struct prefix *prefix,
 		const struct ban *ban, usec_t now);
 bool guard_breaker_open(struct guard *guard, usec_t now);
+
+/* guard_gate.c */
+/* Verdicts by this state for the source's packets, and for one that did not wait (or NULL). */
+void guard_gate_end_wait(struct guard *guard, struct gate_source *source, enum ptr_state state,
+			 const struct held_packet *newcomer, usec_t now);
+/* The packets of sources that share an address with the prefix: an operator spares them now. */
+void guard_gate_let_in(struct guard *guard, const struct prefix *prefix, usec_t now);
+void guard_gate_tick(struct guard *guard, usec_t now);
+usec_t guard_gate_next_tick(const struct guard *guard);
+
+/* guard_gate_judge.c */
+/* Whether packets to the service are judged: it requires a name, and not only to observe. */
+bool guard_is_gated(const struct guard *guard, uint8_t service);
+/* Whether the kernel's set `passed` should hold it. */
+bool guard_gate_is_in_passed(const struct gate_source *source);
+bool guard_gate_refuses(const struct service_settings *service, enum ptr_state state);
+/* The source unless it is forgotten; what is forgotten is removed. */
+struct gate_source *guard_gate_live(struct guard *guard, const struct prefix *prefix, usec_t now);
+/* A new entry in place of one that does not count any more; of the service's packet. NULL: no room. */
+struct gate_source *guard_gate_enter(struct guard *guard, const struct prefix *prefix,
+				     const struct address *client, uint8_t service, usec_t now);
+/* Ends asking, or corrects an earlier judgement; until 0: the configured time. The source may be gone
+ * afterwards. */
+void guard_gate_judge(struct guard *guard, struct gate_source *source, enum ptr_state state,
+		      usec_t until, const struct held_packet *newcomer, usec_t now);
+void guard_gate_answer(struct guard *guard, const struct name_answer *answer, usec_t now);
+/* Somebody has come in where the gate only observes. */
+void guard_gate_observe(struct guard *guard, const struct source *source, bool may_ask, usec_t now);
+/* Refusals of sources inside the prefix. Returns how many. */
+unsigned guard_gate_lift(struct guard *guard, const struct prefix *prefix, const char *because,
+			 usec_t now);
+void guard_gate_lift_allowed(struct guard *guard, usec_t now);
+/* Around a change of settings, while nobody is asked about: before, with the new ones, and after. */
+void guard_gate_map_services(struct guard *guard, const struct guard_settings *settings);
+void guard_gate_review(struct guard *guard, usec_t now);
+/* Removes up to budget sources that are forgotten; true: there may be more. */
+bool guard_gate_forget(struct guard *guard, unsigned budget, usec_t now);
 
 /* guard_reload.c */
 void guard_map_ports(struct guard *guard);

@@ -112,6 +112,8 @@ int guard_reload(struct guard *guard, const struct guard_settings *settings, use
 
 	if (r < 0)
 		return r;
+	guard_gate_release(guard, now);
+	guard_gate_map_services(guard, settings);
 	guard->ports_added |= adds_ports(guard, settings);
 	guard->quiet_dump |= guard->ports_added;
 	source_table_carry_stats(guard->sources, sources);
@@ -123,6 +125,7 @@ int guard_reload(struct guard *guard, const struct guard_settings *settings, use
 	guard->next_retry = USEC_NEVER;
 	guard_map_ports(guard);
 	recount_flows(guard, now);
+	guard_gate_review(guard, now);
 	guard_lift_allowed(guard, now);
 	evaluate_all(guard, now);
 	return 0;

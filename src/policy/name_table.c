@@ -8,6 +8,8 @@
 
 #include "smtpguard/base/hash_table.h"
 
+/* the worker answers within two */
+#define PATIENCE_DEADLINES 3
 #define RETRY_URGENT (5 * USEC_PER_SEC)
 #define UNVERIFIABLE_FAILURES 3
 #define UNVERIFIABLE_SPAN (10 * USEC_PER_SEC)
@@ -144,6 +146,13 @@ bool name_table_should_ask(struct name_table *table, const struct address *addre
 	return true;
 }
 
+bool name_table_is_asking(const struct name_table *table, const struct address *address)
+{
+	const struct entry *entry = hash_table_find(table->entries, address);
+
+	return entry && entry->asked;
+}
+
 static void end_question(struct name_table *table, struct entry *entry)
 {
 	entry->asked = 0;
@@ -250,16 +259,26 @@ void name_table_forget_questions(struct name_table *table)
 	table->stats.healthy = false;
 }
 
-void name_table_expire_questions(struct name_table *table, usec_t now)
+usec_t name_table_next_expiry(const struct name_table *table)
+{
+	const struct entry *entry = hash_table_oldest(table->entries, LANE_ASKED);
+
+	return entry ? entry->asked_at + PATIENCE_DEADLINES * table->settings.deadline : USEC_NEVER;
+}
+
+unsigned name_table_expire_questions(struct name_table *table, usec_t now)
 {
 	struct entry *entry;
+	unsigned n = 0;
 
-	while ((entry = hash_table_oldest(table->entries, LANE_ASKED)) &&
-	       now - entry->asked_at > 3 * table->settings.deadline) {
+	while (now >= name_table_next_expiry(table)) {
+		entry = hash_table_oldest(table->entries, LANE_ASKED);
 		end_question(table, entry);
 		entry->failed_at = now;
 		table->stats.healthy = false;
+		n++;
 	}
+	return n;
 }
 
 usec_t name_table_retry_at(struct name_table *table, const struct address *address, usec_t now)

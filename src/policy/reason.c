@@ -16,6 +16,7 @@ static const char *const limit_names[LIMIT_KINDS] = {
 	[LIMIT_NEW] = "new",
 	[LIMIT_VERIFIED_CONCURRENT] = "verified_concurrent",
 	[LIMIT_OPERATOR] = OPERATOR_WORD,
+	[LIMIT_REVERSE_DNS] = "reverse_dns",
 };
 
 /* unknown has no words: either the service ignores names, or the ban does not rest on one */
@@ -66,6 +67,11 @@ const char *reason_format(const struct ban_reason *reason, char text[static REAS
 	}
 	if ((unsigned)reason->ptr_state < PTR_STATES)
 		words = ptr_words[reason->ptr_state];
+	if (reason->limit == LIMIT_REVERSE_DNS) {
+		snprintf(text, REASON_COMMENT_MAX, "%s %s%s%s", reason->service,
+			 limit_kind_name(reason->limit), words ? "; " : "", words ? words : "");
+		return text;
+	}
 	snprintf(text, REASON_COMMENT_MAX, "%s %u>%u %s%s%s%s", reason->service, reason->observed,
 		 reason->allowed, limit_kind_name(reason->limit), window, words ? "; " : "",
 		 words ? words : "");
@@ -90,6 +96,22 @@ static int parse_limit(const char *word, struct ban_reason *reason)
 	return -1;
 }
 
+/* What stands behind service and limit: nothing, or "; no PTR". */
+static int parse_ptr_words(const char *text, struct ban_reason *reason)
+{
+	reason->ptr_state = PTR_STATE_UNKNOWN;
+	if (*text == '\0')
+		return 0;
+	for (int state = 0; state < PTR_STATES; state++) {
+		if (ptr_words[state] && !strncmp(text, "; ", 2) &&
+		    !strcmp(text + 2, ptr_words[state])) {
+			reason->ptr_state = (enum ptr_state)state;
+			return 0;
+		}
+	}
+	return -1;
+}
+
 static int parse_counted(const char *comment, struct ban_reason *reason)
 {
 	char service[SERVICE_NAME_MAX], limit[64];
@@ -101,17 +123,21 @@ static int parse_counted(const char *comment, struct ban_reason *reason)
 	    parse_limit(limit, reason))
 		return -1;
 	snprintf(reason->service, sizeof(reason->service), "%s", service);
-	reason->ptr_state = PTR_STATE_UNKNOWN;
-	if (comment[end] == '\0')
-		return 0;
-	for (int state = 0; state < PTR_STATES; state++) {
-		if (ptr_words[state] && !strncmp(comment + end, "; ", 2) &&
-		    !strcmp(comment + end + 2, ptr_words[state])) {
-			reason->ptr_state = (enum ptr_state)state;
-			return 0;
-		}
-	}
-	return -1;
+	return parse_ptr_words(comment + end, reason);
+}
+
+static int parse_refusal(const char *comment, struct ban_reason *reason)
+{
+	char service[SERVICE_NAME_MAX], limit[16];
+	int end = 0;
+
+	/* the widths are SERVICE_NAME_MAX - 1 and sizeof(limit) - 1 */
+	if (sscanf(comment, "%23[a-z0-9_-] %15[a-z_]%n", service, limit, &end) != 2 ||
+	    strcmp(limit, limit_names[LIMIT_REVERSE_DNS]) != 0)
+		return -1;
+	reason->limit = LIMIT_REVERSE_DNS;
+	snprintf(reason->service, sizeof(reason->service), "%s", service);
+	return parse_ptr_words(comment + end, reason);
 }
 
 void reason_parse(const char *comment, struct ban_reason *ret_reason)
@@ -121,6 +147,11 @@ void reason_parse(const char *comment, struct ban_reason *ret_reason)
 
 	if (parse_counted(comment, &reason) == 0) {
 		reason.peak = reason.observed;
+		*ret_reason = reason;
+		return;
+	}
+	reason = (struct ban_reason){ .limit = LIMIT_NONE };
+	if (parse_refusal(comment, &reason) == 0) {
 		*ret_reason = reason;
 		return;
 	}

@@ -30,6 +30,23 @@ int settings_service_by_name(const struct guard_settings *settings, const char *
 	return -1;
 }
 
+bool settings_honours_names(const struct service_settings *service)
+{
+	return service->reverse_dns != REVERSE_DNS_IGNORE;
+}
+
+bool settings_wants_gate(const struct guard_settings *settings)
+{
+	for (unsigned i = 0; i < settings->n_services; i++) {
+		const struct service_settings *service = &settings->services[i];
+
+		if (service->reverse_dns == REVERSE_DNS_REQUIRE && !service->observe &&
+		    !settings->observe)
+			return true;
+	}
+	return false;
+}
+
 /* Keeps ports[] ascending and free of duplicates; a port too many is dropped. */
 static unsigned insert_port(uint16_t *ports, unsigned count, uint16_t port)
 {
@@ -72,6 +89,7 @@ void settings_defaults(struct guard_settings *ret_settings)
 				.new_count = 10,
 				.new_window = 300 * USEC_PER_SEC,
 				.reverse_dns = REVERSE_DNS_EXEMPT,
+				.reverse_dns_test = REVERSE_DNS_TEST_FCRDNS,
 				.verified_concurrent = 100,
 				.ceiling = 20,
 			},
@@ -83,6 +101,7 @@ void settings_defaults(struct guard_settings *ret_settings)
 				.new_count = 100,
 				.new_window = 300 * USEC_PER_SEC,
 				.reverse_dns = REVERSE_DNS_IGNORE,
+				.reverse_dns_test = REVERSE_DNS_TEST_FCRDNS,
 				.verified_concurrent = 100,
 				.ceiling = 60,
 			},
@@ -115,6 +134,11 @@ void settings_defaults(struct guard_settings *ret_settings)
 			.failure_ttl = 30 * USEC_PER_SEC,
 			.cache = 65536,
 			.max_in_flight = 512,
+		},
+		.gate = {
+			.queue = 25,
+			.hold = USEC_PER_SEC,
+			.max_held = 1024,
 		},
 	};
 

@@ -11,6 +11,12 @@
 
 #include "ct_attributes_priv.h"
 
+/* CTA_FILTER, CTA_FILTER_ORIG_FLAGS: by number, as headers before Linux 5.8 lack them. No header has the
+ * flags. */
+#define FILTER		  25
+#define FILTER_ORIG_FLAGS 1
+#define FILTER_PROTOCOL	  (1U << 3)
+
 struct tuple {
 	struct address source, destination;
 	uint16_t source_port, destination_port;
@@ -203,7 +209,7 @@ int ct_message_decode(const struct nlmsghdr *nlh, struct ct_event *ret_event)
 	return 0;
 }
 
-size_t ct_dump_request(uint8_t bytes[static CT_DUMP_REQUEST_BYTES], uint32_t sequence)
+static struct nlmsghdr *put_dump_request(uint8_t *bytes, uint32_t sequence)
 {
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(bytes);
 	struct nfgenmsg *nfg;
@@ -215,5 +221,25 @@ size_t ct_dump_request(uint8_t bytes[static CT_DUMP_REQUEST_BYTES], uint32_t seq
 	nfg->nfgen_family = AF_UNSPEC;
 	nfg->version = NFNETLINK_V0;
 	nfg->res_id = 0;
+	return nlh;
+}
+
+size_t ct_dump_request(uint8_t bytes[static CT_DUMP_REQUEST_BYTES], uint32_t sequence)
+{
+	return put_dump_request(bytes, sequence)->nlmsg_len;
+}
+
+size_t ct_filter_probe_request(uint8_t bytes[static CT_DUMP_REQUEST_BYTES], uint32_t sequence)
+{
+	struct nlmsghdr *nlh = put_dump_request(bytes, sequence);
+	struct nlattr *tuple = mnl_attr_nest_start(nlh, CTA_TUPLE_ORIG);
+	struct nlattr *nest = mnl_attr_nest_start(nlh, CTA_TUPLE_PROTO);
+
+	mnl_attr_put_u8(nlh, CTA_PROTO_NUM, IPPROTO_TCP);
+	mnl_attr_nest_end(nlh, nest);
+	mnl_attr_nest_end(nlh, tuple);
+	nest = mnl_attr_nest_start(nlh, FILTER);
+	mnl_attr_put_u32(nlh, FILTER_ORIG_FLAGS, FILTER_PROTOCOL);
+	mnl_attr_nest_end(nlh, nest);
 	return nlh->nlmsg_len;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "smtpguard/wire/nft_batch.h"
 
+#include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
 #include <libnftnl/common.h>
@@ -106,24 +107,39 @@ static struct nftnl_set *named_set(const char *name)
 	return set;
 }
 
-static const char *set_name(enum nft_set set, bool ipv4)
+/* The name of a set, and an element's key in it. */
+struct target {
+	const char *set;
+	uint8_t key[16];
+	uint32_t key_length;
+};
+
+static struct target target_of_prefix(enum nft_set set, const struct prefix *prefix)
 {
-	if (set == NFT_SET_TRUSTED)
-		return ipv4 ? NFT_SET_TRUSTED4 : NFT_SET_TRUSTED6;
-	return ipv4 ? NFT_SET_BANNED4 : NFT_SET_BANNED6;
+	static const char *const names[][2] = {
+		[NFT_SET_BANNED] = { NFT_SET_BANNED4, NFT_SET_BANNED6 },
+		[NFT_SET_TRUSTED] = { NFT_SET_TRUSTED4, NFT_SET_TRUSTED6 },
+		[NFT_SET_REFUSED] = { NFT_SET_REFUSED4, NFT_SET_REFUSED6 },
+		[NFT_SET_PASSED] = { NFT_SET_PASSED4, NFT_SET_PASSED6 },
+	};
+	bool ipv4 = prefix_is_ipv4(prefix);
+	struct target target = { .set = names[set][!ipv4], .key_length = ipv4 ? 4 : 16 };
+
+	memcpy(target.key, ipv4 ? address_ipv4_bytes(&prefix->address) : prefix->address.bytes,
+	       target.key_length);
+	return target;
 }
 
-static int append(struct nft_batch *batch, int type, int flags, enum nft_set kind,
-		  const struct prefix *prefix, usec_t timeout, const char *comment)
+static int append(struct nft_batch *batch, int type, int flags, const struct target *target,
+		  usec_t timeout, const char *comment)
 {
-	bool ipv4 = prefix_is_ipv4(prefix);
-	const uint8_t *key = ipv4 ? address_ipv4_bytes(&prefix->address) : prefix->address.bytes;
-	CLEANUP(free_set) struct nftnl_set *set = named_set(set_name(kind, ipv4));
+	CLEANUP(free_set) struct nftnl_set *set = named_set(target->set);
 	struct nftnl_set_elem *element = nftnl_set_elem_alloc();
 	struct nlmsghdr *nlh;
 	int r;
 
-	if (!set || !element || nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, key, ipv4 ? 4 : 16) < 0) {
+	if (!set || !element ||
+	    nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, target->key, target->key_length) < 0) {
 		if (element)
 			nftnl_set_elem_free(element);
 		return -ENOMEM;
@@ -147,29 +163,53 @@ static bool has_room_for(const struct nft_batch *batch, unsigned messages)
 	return mnl_nlmsg_batch_size(batch->batch) + (messages + 1) * MESSAGE_ROOM < batch->size;
 }
 
-int nft_batch_put(struct nft_batch *batch, enum nft_set set, const struct prefix *prefix,
-		  usec_t timeout, const char *comment)
-{
-	int r;
-
-	if (!has_room_for(batch, 3))
-		return NFT_BATCH_FULL;
-	r = nft_batch_drop(batch, set, prefix);
-	if (r)
-		return r;
-	return append(batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE, set, prefix, timeout, comment);
-}
-
-int nft_batch_drop(struct nft_batch *batch, enum nft_set set, const struct prefix *prefix)
+static int drop(struct nft_batch *batch, const struct target *target)
 {
 	int r;
 
 	if (!has_room_for(batch, 2))
 		return NFT_BATCH_FULL;
-	r = append(batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE, set, prefix, USEC_PER_SEC, NULL);
+	r = append(batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE, target, USEC_PER_SEC, NULL);
 	if (r)
 		return r;
-	return append(batch, NFT_MSG_DELSETELEM, 0, set, prefix, 0, NULL);
+	return append(batch, NFT_MSG_DELSETELEM, 0, target, 0, NULL);
+}
+
+static int put(struct nft_batch *batch, const struct target *target, usec_t timeout,
+	       const char *comment)
+{
+	int r;
+
+	if (!has_room_for(batch, 3))
+		return NFT_BATCH_FULL;
+	r = drop(batch, target);
+	if (r)
+		return r;
+	return append(batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE, target, timeout, comment);
+}
+
+int nft_batch_put(struct nft_batch *batch, enum nft_set set, const struct prefix *prefix,
+		  usec_t timeout, const char *comment)
+{
+	struct target target = target_of_prefix(set, prefix);
+
+	return put(batch, &target, timeout, comment);
+}
+
+int nft_batch_drop(struct nft_batch *batch, enum nft_set set, const struct prefix *prefix)
+{
+	struct target target = target_of_prefix(set, prefix);
+
+	return drop(batch, &target);
+}
+
+int nft_batch_put_port(struct nft_batch *batch, uint16_t port, usec_t timeout)
+{
+	struct target target = { .set = NFT_SET_GATED_PORTS, .key_length = sizeof(port) };
+
+	port = htons(port);
+	memcpy(target.key, &port, sizeof(port));
+	return put(batch, &target, timeout, NULL);
 }
 
 void nft_batch_finish(struct nft_batch *batch, const void **ret_bytes, size_t *ret_size)
@@ -262,6 +302,9 @@ static int read_element(const struct nlattr *nest, struct nft_element *element)
 			break;
 		case NFTA_SET_ELEM_EXPIRATION:
 			r = read_time(attribute, &element->remaining);
+			break;
+		case NFTA_SET_ELEM_EXPR:
+			element->counted = true;
 			break;
 		case NFTA_SET_ELEM_USERDATA:
 			read_comment(attribute, element->comment);

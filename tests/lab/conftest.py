@@ -98,6 +98,19 @@ def guard(net, request):
 
 
 @pytest.fixture
+def gate(guard):
+    """gate(**settings) starts a daemon with a gate that works here: as guard(), but every service
+    requires a name unless settings say otherwise."""
+    strict = {"services": {"smtp": {"reverse_dns": "require"},
+                           "submission": {"reverse_dns": "require"}}}
+
+    def start(prefix=(), **settings):
+        return guard(prefix=[*lab.queue_prefix(), *prefix], **smtpguard.merge(strict, settings))
+
+    return start
+
+
+@pytest.fixture
 def boot():
     """boot() is a mail host after a reboot: what was in the kernel of the one before is gone. keep:
     it is another host beside the one before."""

@@ -94,7 +94,7 @@ class Daemon:
                 *self.wrapper, *self.prefix, lab.program("src/smtpguardd"), "-c", self.config_path,
                 *self.arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=dict(self.environment, NOTIFY_SOCKET=path))
-            end = time.monotonic() + timeout
+            end = time.monotonic() + timeout * lab.SLOWNESS
             while True:
                 try:
                     if b"READY=1" in notify.recv(4096).split(b"\n"):
@@ -124,7 +124,7 @@ class Daemon:
         if self.process.poll() is None:
             os.kill(self.pid(), signal.SIGTERM)
         try:
-            return self.process.wait(10)
+            return self.process.wait(10 * lab.SLOWNESS)
         except subprocess.TimeoutExpired:
             self.kill()
             raise
@@ -176,7 +176,7 @@ class Daemon:
         """The command `smtpguard`: (exit code, stdout, stderr)."""
         done = subprocess.run([*prefix, lab.program("src/smtpguard"), "-s", self.socket_path,
                                *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              universal_newlines=True, timeout=20)
+                              universal_newlines=True, timeout=20 * lab.SLOWNESS)
         return done.returncode, done.stdout, done.stderr
 
 
@@ -185,7 +185,7 @@ class Client:
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(15)
+        self.socket.settimeout(15 * lab.SLOWNESS)
         self.socket.connect(path)
         self.stream = self.socket.makefile("rwb")
 

@@ -8,6 +8,7 @@
 """
 import collections
 import ctypes
+import functools
 import ipaddress
 import itertools
 import json
@@ -22,6 +23,8 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("SMTPGUARD_BUILD", os.path.join(ROOT, "build")))
+# what the patience with daemon and kernel is multiplied with, for an emulated machine
+SLOWNESS = float(os.environ.get("SMTPGUARD_LAB_SLOWNESS", "1"))
 SERVER4, SERVER6 = "10.77.0.1", "fd77::1"
 CLIENT4, CLIENT6 = "10.77.0.2", "fd77::2"
 CROWD = "10.78.0.1"
@@ -44,12 +47,12 @@ def monotonic_ns():
 
 def eventually(condition, timeout=5.0, interval=0.02):
     """The first true value of condition() within the time, else its last value."""
-    end = time.monotonic() + timeout
+    end = time.monotonic() + timeout * SLOWNESS
     while True:
         value = condition()
         if value or time.monotonic() >= end:
             return value
-        time.sleep(interval)
+        time.sleep(interval * SLOWNESS)
 
 
 def key_text(value):
@@ -67,6 +70,31 @@ def run(argv, check=True, text=None, timeout=60):
     if check and done.returncode != 0:
         raise RuntimeError(f"{argv} ended with {done.returncode}: {done.stderr}")
     return done.stdout
+
+
+@functools.lru_cache(maxsize=None)
+def native_queue():
+    """Whether this kernel has nft's `queue`. SMTPGUARD_LAB_QUEUE=native|target says it instead."""
+    said = os.environ.get("SMTPGUARD_LAB_QUEUE")
+    if said:
+        return said == "native"
+    scratch = Namespace("scratch")
+    try:
+        scratch.nft("table inet scratch {\n chain one {\n queue num 0 bypass\n }\n }\n")
+        return True
+    except RuntimeError:
+        return False
+    finally:
+        scratch.remove()
+
+
+def queue_prefix():
+    """What a daemon is to be started behind, for its gate to work here: see queue_target.c."""
+    if native_queue():
+        return []
+    sanitizer = [os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0"]
+    return ["env", f"LD_PRELOAD={program('tests/queue_target.so')}",
+            "ASAN_OPTIONS=" + ":".join(filter(None, sanitizer))]
 
 
 class Namespace:
@@ -324,13 +352,19 @@ class Connections:
         return self.load.ask("count", self.name)[1]
 
     def reaches(self, state, number, timeout=10.0):
-        return self.load.ask("wait", self.name, state, number, int(timeout * 1000))[0]
+        return self.load.ask("wait", self.name, state, number, int(timeout * 1000 * SLOWNESS))[0]
 
     def wait(self, state, number, timeout=30.0):
         assert self.reaches(state, number, timeout), f"{state} {number}: {self.count()}"
 
     def close(self, number=None):
         return self.load.ask("close", self.name, *([] if number is None else [number]))[1]
+
+    def settle(self, timeout=30.0):
+        """Waits for the end of all handshakes: (established, refused, seconds the slowest took)."""
+        self.wait("settled", self.size, timeout)
+        count = self.count()
+        return count["opened"], count["refused"], count["slowest"] / 1e9
 
     def last_begun_ns(self):
         """CLOCK_MONOTONIC of the connect() whose handshake was completed last."""

@@ -11,10 +11,11 @@
  *   count ID                            how many are in which state
  *   wait ID STATE N TIMEOUT_MS          waits until at least N are in STATE, then as count
  *
- * Every answer: "ok" (or "timeout"), the number in each state, and when (CLOCK_MONOTONIC, ns) the
- * connection was begun whose handshake was completed last.
+ * Every answer: "ok" (or "timeout"), the number in each state, when (CLOCK_MONOTONIC, ns) the
+ * connection was begun whose handshake was completed last, and how long (ns) the slowest handshake
+ * took from connect() to its end, one way or the other.
  * States: waiting, pending, established, refused (by a reset or an ICMP error), ended (by the
- * peer), closed; and opened: how many were ever established.
+ * peer), closed; and opened: how many were ever established; settled: opened or refused.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -42,10 +43,10 @@
 #define LINE_MAX_BYTES	512
 
 enum state { WAITING, PENDING, ESTABLISHED, REFUSED, ENDED, CLOSED, STATES };
-enum { OPENED = STATES, COUNTS };
+enum { OPENED = STATES, SETTLED, COUNTS };
 
 static const char *const count_names[COUNTS] = { "waiting", "pending", "established", "refused",
-						 "ended",   "closed",  "opened" };
+						 "ended",   "closed",  "opened",      "settled" };
 
 union endpoint {
 	struct sockaddr any;
@@ -68,7 +69,7 @@ struct group {
 	union endpoint first, to;
 	unsigned sources, n, next;
 	unsigned count[COUNTS];
-	uint64_t last_ns;
+	uint64_t last_ns, slowest_ns;
 	struct connection *connections;
 };
 
@@ -140,6 +141,16 @@ static void set_state(struct connection *c, enum state state)
 	}
 }
 
+/* The handshake came to its end. */
+static void settle(struct connection *c)
+{
+	uint64_t took = now_ns() - c->begun_ns;
+
+	c->group->count[SETTLED]++;
+	if (took > c->group->slowest_ns)
+		c->group->slowest_ns = took;
+}
+
 static void set_option(int fd, int level, int option)
 {
 	int on = 1;
@@ -166,6 +177,7 @@ static void connect_one(struct connection *c, unsigned k)
 	c->begun_ns = now_ns();
 	set_state(c, PENDING);
 	if (connect(c->fd, &g->to.any, sizeof(g->to)) < 0 && errno != EINPROGRESS) {
+		settle(c);
 		set_state(c, REFUSED);
 		return;
 	}
@@ -207,6 +219,7 @@ static void on_event(struct connection *c)
 			die("TCP_INFO");
 		if (!error && info.tcpi_state == TCP_SYN_SENT)
 			return;
+		settle(c);
 		/* a reset in the handshake is ECONNREFUSED: this one was established */
 		if (!error || error == ECONNRESET) {
 			c->group->last_ns = c->begun_ns;
@@ -281,7 +294,8 @@ static void print_counts(const char *word, const struct group *g)
 	printf("%s", word);
 	for (int s = 0; s < COUNTS; s++)
 		printf(" %s %u", count_names[s], g->count[s]);
-	printf(" last %llu\n", (unsigned long long)g->last_ns);
+	printf(" last %llu slowest %llu\n", (unsigned long long)g->last_ns,
+	       (unsigned long long)g->slowest_ns);
 }
 
 /* True: stdin has something to read. */

@@ -44,6 +44,60 @@ static void check_source(struct story *story)
 	}
 }
 
+static void check_gate_source(struct story *story)
+{
+	struct address address = address_of(story, next(story));
+	const struct guard_settings *settings = settings_in_force(story);
+	struct prefix prefix = prefix_of_address(&address, settings->ipv4_prefix,
+						 settings->ipv6_prefix);
+	const struct gate_source *source = guard_gate_source(story->guard, &prefix, story->now);
+	const char *wanted = next(story);
+	const char *outcome =
+		source ? gate_outcome_name((enum gate_outcome)source->outcome) : "unknown";
+
+	if (strcmp(outcome, wanted))
+		fail(story, "it is %s, not %s", outcome, wanted);
+}
+
+static void check_gate(struct story *story)
+{
+	struct gate_stats stats;
+
+	guard_gate_stats(story->guard, &stats);
+	const struct {
+		const char *name;
+		uint64_t value;
+	} values[] = {
+		{ "packets", stats.packets },
+		{ "joined", stats.joined },
+		{ "accepted_verified", stats.accepted_verified },
+		{ "accepted_ptr", stats.accepted_ptr },
+		{ "accepted_unknown", stats.accepted_unknown },
+		{ "accepted_full", stats.accepted_full },
+		{ "accepted_exempt", stats.accepted_exempt },
+		{ "refused", stats.refused },
+		{ "dropped", stats.dropped },
+		{ "timed_out", stats.timed_out },
+		{ "refused_sources", stats.refused_sources },
+		{ "observed_sources", stats.observed_sources },
+		{ "held", stats.table.held },
+		{ "held_peak", stats.table.held_peak },
+	};
+
+	while (story->word < story->n_words) {
+		const char *key = next(story);
+		uint64_t wanted = number_of(story, next(story));
+		unsigned i = 0;
+
+		while (i < ARRAY_SIZE(values) && strcmp(key, values[i].name))
+			i++;
+		if (i == ARRAY_SIZE(values))
+			fail(story, "nothing of the gate is called %s", key);
+		if (values[i].value != wanted)
+			fail(story, "%s is %llu", key, (unsigned long long)values[i].value);
+	}
+}
+
 void check(struct story *story)
 {
 	struct guard_stats stats;
@@ -52,6 +106,14 @@ void check(struct story *story)
 
 	if (!strcmp(key, "source")) {
 		check_source(story);
+		return;
+	}
+	if (!strcmp(key, "gated")) {
+		check_gate_source(story);
+		return;
+	}
+	if (!strcmp(key, "gate")) {
+		check_gate(story);
 		return;
 	}
 	guard_stats(story->guard, story->now, &stats);

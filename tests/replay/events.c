@@ -310,6 +310,26 @@ static void resolver_gone(struct story *story)
 	guard_resolver_gone(story->guard);
 }
 
+/* `packet ID ADDR [PORT]` */
+static void packet(struct story *story)
+{
+	struct gate_packet packet = { .id = (uint32_t)number_of(story, next(story)) };
+
+	packet.client = address_of(story, next(story));
+	packet.local_port = *peek(story) ? (uint16_t)number_of(story, next(story)) : 25;
+	guard_gate_packet(story->guard, &packet, story->now);
+}
+
+static void gate_release(struct story *story)
+{
+	guard_gate_release(story->guard, story->now);
+}
+
+static void gate_closed(struct story *story)
+{
+	guard_gate_closed(story->guard);
+}
+
 static void connections(struct story *story)
 {
 	flows(story, false);
@@ -344,6 +364,8 @@ void event(struct story *story)
 		{ "adopt", adopt },	    { "restore", restore },
 		{ "audit", audit },	    { "element", element },
 		{ "unenforceable", unenforceable }, { "enforceable", enforceable },
+		{ "packet", packet },	    { "gate-release", gate_release },
+		{ "gate-closed", gate_closed },
 		{ "reload", reload },	    { "wait", nothing },
 	};
 	const char *word = next(story);

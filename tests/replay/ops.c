@@ -39,6 +39,9 @@ static void note_decision(struct story *story, const struct guard_op *op, const 
 			snprintf(earlier, sizeof(earlier), " earlier %u", op->ban->earlier);
 		note(story, "ban %s %s%s", source, reason_format(op->reason, reason), earlier);
 		break;
+	case DECISION_REFUSE:
+		note(story, "refuse %s %s", source, reason_format(op->reason, reason));
+		break;
 	case DECISION_OBSERVE:
 		note(story, "observe %s %s%s%s", source, reason_format(op->reason, reason),
 		     op->because ? " because " : "", op->because ? op->because : "");
@@ -75,6 +78,28 @@ static void note_record(struct story *story, const struct guard_op *op, const ch
 		note(story, "record grace %s %s", source, until_text(op->until, op->now, until));
 		break;
 	}
+}
+
+static void note_gate_set(struct story *story, const struct guard_op *op, const char *source)
+{
+	const char *set = op->gate_set == GATE_SET_REFUSED ? "refused" : "passed";
+	char until[DURATION_TEXT_MAX], reason[REASON_COMMENT_MAX];
+
+	if (op->type == GUARD_OP_GATE_DELETE)
+		note(story, "gate-delete %s %s", set, source);
+	else
+		note(story, "gate-add %s %s %s%s%s", set, source,
+		     until_text(op->until, op->now, until), op->reason ? " " : "",
+		     op->reason ? reason_format(op->reason, reason) : "");
+}
+
+static void note_verdict(struct story *story, const struct guard_op *op)
+{
+	static const char *const verdicts[] = { [GUARD_VERDICT_ACCEPT] = "accept",
+						[GUARD_VERDICT_DROP] = "drop",
+						[GUARD_VERDICT_REPEAT] = "repeat" };
+
+	note(story, "%s %u", verdicts[op->verdict], op->packet);
 }
 
 static bool is_shown(const struct story *story, enum guard_op_type type)
@@ -119,6 +144,13 @@ void on_op(void *userdata, const struct guard_op *op)
 		break;
 	case GUARD_OP_RECORD:
 		note_record(story, op, source);
+		break;
+	case GUARD_OP_VERDICT:
+		note_verdict(story, op);
+		break;
+	case GUARD_OP_GATE_ADD:
+	case GUARD_OP_GATE_DELETE:
+		note_gate_set(story, op, source);
 		break;
 	case GUARD_OP_DECISION:
 		note_decision(story, op, source);

@@ -117,11 +117,17 @@ static void set_of_service(struct story *story, struct service_settings *service
 {
 	static const struct named uses[] = { { "ignore", REVERSE_DNS_IGNORE },
 					     { "exempt", REVERSE_DNS_EXEMPT },
+					     { "require", REVERSE_DNS_REQUIRE },
 					     { NULL, 0 } };
+	static const struct named tests[] = { { "fcrdns", REVERSE_DNS_TEST_FCRDNS },
+					      { "ptr", REVERSE_DNS_TEST_PTR },
+					      { NULL, 0 } };
 	static const struct named modes[] = { { "enforce", false }, { "observe", true }, { NULL, 0 } };
 
 	if (!strcmp(key, "reverse_dns"))
 		service->reverse_dns = (enum reverse_dns_use)choose(story, uses);
+	else if (!strcmp(key, "reverse_dns_test"))
+		service->reverse_dns_test = (enum reverse_dns_test)choose(story, tests);
 	else if (!strcmp(key, "mode"))
 		service->observe = choose(story, modes);
 	else if (!strcmp(key, "concurrent"))
@@ -141,10 +147,11 @@ static bool set_number(struct story *story, struct guard_settings *s, const char
 {
 	uint32_t *const fields[] = { &s->max_sources, &s->max_flows, &s->bans.max_bans,
 				     &s->bans.max_per_minute, &s->names.cache,
-				     &s->names.max_in_flight };
+				     &s->names.max_in_flight, &s->gate.max_held };
 	static const char *const keys[] = { "sources.max_sources", "sources.max_flows",
 					    "bans.max_bans",	   "bans.max_per_minute",
-					    "resolver.cache",	   "resolver.max_in_flight" };
+					    "resolver.cache",	   "resolver.max_in_flight",
+					    "gate.max_held" };
 
 	if (!strcmp(key, "sources.ipv4_prefix"))
 		s->ipv4_prefix = (uint8_t)number_of(story, next(story));
@@ -163,12 +170,13 @@ static bool set_duration(struct story *story, struct guard_settings *s, const ch
 	usec_t *const fields[] = { &s->bans.duration,	  &s->bans.max_duration, &s->bans.forget_after,
 				   &s->unban_grace,	  &s->verified_for,	 &s->names.deadline,
 				   &s->names.min_ttl,	  &s->names.max_ttl,
-				   &s->names.negative_ttl, &s->names.failure_ttl };
+				   &s->names.negative_ttl, &s->names.failure_ttl, &s->gate.hold };
 	static const char *const keys[] = { "bans.duration",	 "bans.max_duration",
 					    "bans.forget_after", "trust.unban_grace",
 					    "trust.verified_for", "resolver.deadline",
 					    "resolver.min_ttl",	 "resolver.max_ttl",
-					    "resolver.negative_ttl", "resolver.failure_ttl" };
+					    "resolver.negative_ttl", "resolver.failure_ttl",
+					    "gate.hold" };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)
 		if (!strcmp(key, keys[i]))

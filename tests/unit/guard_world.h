@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guard with everything around it that its ops act on: the elements of the kernel's ban sets, the
- * ledger's active entries, and counters of the rest. check_world() holds all of it against what the
- * guard says of itself. Time stands still unless a test moves it.
+ * A guard with everything around it that its ops act on: the elements of the kernel's ban sets and
+ * of the gate's, packets that wait for a verdict, the ledger's active entries, and counters of the
+ * rest. check_world() holds all of it against what the guard says of itself. Time stands still
+ * unless a test moves it.
  */
 #pragma once
 
@@ -13,6 +14,8 @@
 #include "smtpguard/policy/guard.h"
 
 #define MIRROR_MAX OPERATOR_LIST_MAX
+#define PACKETS_MAX 65536
+#define GATE_SETS 2
 
 /* What somebody who only sees the ops believes to be there. */
 struct mirror {
@@ -27,7 +30,12 @@ struct world {
 	struct guard_settings settings;
 	struct guard *guard;
 	usec_t now;
-	struct mirror elements, recorded, recorded_lists[GUARD_LISTS];
+	struct mirror elements, recorded, recorded_lists[GUARD_LISTS], gate[GATE_SETS];
+	/* by id, from 1 on: packets owed a verdict, and the verdict given */
+	bool waits[PACKETS_MAX];
+	enum guard_verdict verdict[PACKETS_MAX];
+	uint32_t packets, waiting, lost;
+	unsigned verdicts[GUARD_VERDICT_REPEAT + 1];
 	unsigned resolves, adds, deletes, closes, trusts, lists[GUARD_LISTS], graces;
 	unsigned decisions[DECISIONS], ends[3];
 	/* of the last op that had one */
@@ -104,13 +112,20 @@ static inline void on_record(struct world *world, const struct guard_op *op)
 /* The kernel comes before the news: who is told of a ban finds its element, of an unban none. */
 static inline void on_decision(struct world *world, const struct guard_op *op)
 {
+	bool of_refusal = op->reason->limit == LIMIT_REVERSE_DNS;
 	bool of_block = op->reason->limit == LIMIT_OPERATOR && !op->ban;
 	bool of_ban = op->decision == DECISION_BAN || op->decision == DECISION_UNBAN ||
 		      op->decision == DECISION_EXPIRE;
 
 	world->decisions[op->decision]++;
 	assert_non_null(op->reason);
-	assert_int_equal(of_ban, op->ban || of_block);
+	if (of_refusal)
+		assert_null(op->ban);
+	else
+		assert_int_equal(of_ban, op->ban || of_block);
+	if (of_refusal && op->decision != DECISION_OBSERVE)
+		assert_int_equal(op->decision == DECISION_REFUSE,
+				 mirror_find(&world->gate[GATE_SET_REFUSED], &op->prefix) >= 0);
 	if (op->ban && op->decision == DECISION_BAN)
 		assert_true(mirror_find(&world->elements, &op->prefix) >= 0);
 	if (op->ban && op->decision == DECISION_UNBAN)
@@ -118,6 +133,36 @@ static inline void on_decision(struct world *world, const struct guard_op *op)
 	reason_format(op->reason, world->reason);
 	snprintf(world->because, sizeof(world->because), "%s", op->because ? op->because : "");
 	world->last = op->prefix;
+}
+
+/* Who is sent round again meets its element in a set of the gate. */
+static inline void on_verdict(struct world *world, const struct guard_op *op)
+{
+	assert_true(op->packet > 0 && op->packet <= world->packets);
+	assert_true(world->waits[op->packet]);
+	world->waits[op->packet] = false;
+	world->waiting--;
+	world->verdict[op->packet] = op->verdict;
+	world->verdicts[op->verdict]++;
+	if (op->verdict == GUARD_VERDICT_REPEAT)
+		assert_true(mirror_find(&world->gate[GATE_SET_REFUSED], &op->prefix) >= 0 ||
+			    mirror_find(&world->gate[GATE_SET_PASSED], &op->prefix) >= 0);
+}
+
+static inline void on_gate_set(struct world *world, const struct guard_op *op)
+{
+	struct mirror *set = &world->gate[op->gate_set];
+
+	mirror_expire(set, world->now);
+	world->last = op->prefix;
+	if (op->type == GUARD_OP_GATE_DELETE) {
+		assert_true(mirror_remove(set, &op->prefix));
+		return;
+	}
+	assert_true(op->until > op->now);
+	assert_int_equal(op->reason != NULL, op->gate_set == GATE_SET_REFUSED);
+	mirror_put(set, &op->prefix, op->until);
+	world->until = op->until;
 }
 
 static inline void on_op(void *userdata, const struct guard_op *op)
@@ -157,6 +202,13 @@ static inline void on_op(void *userdata, const struct guard_op *op)
 		break;
 	case GUARD_OP_RECORD:
 		on_record(world, op);
+		break;
+	case GUARD_OP_VERDICT:
+		on_verdict(world, op);
+		break;
+	case GUARD_OP_GATE_ADD:
+	case GUARD_OP_GATE_DELETE:
+		on_gate_set(world, op);
 		break;
 	case GUARD_OP_DECISION:
 		on_decision(world, op);
@@ -221,6 +273,8 @@ static inline void pass_time(struct world *world, usec_t time)
 	}
 	world->now = until;
 	mirror_expire(&world->elements, world->now);
+	for (int set = 0; set < GATE_SETS; set++)
+		mirror_expire(&world->gate[set], world->now);
 }
 
 /* --- events --- */
@@ -272,6 +326,18 @@ static inline void answer(struct world *world, const char *client, enum name_ans
 	guard_name_answer(world->guard, &a, world->now);
 }
 
+/* Returns the packet's id. */
+static inline uint32_t packet_of(struct world *world, struct address client, uint16_t port)
+{
+	struct gate_packet packet = { .id = ++world->packets, .client = client, .local_port = port };
+
+	assert_true(packet.id < PACKETS_MAX);
+	world->waits[packet.id] = true;
+	world->waiting++;
+	guard_gate_packet(world->guard, &packet, world->now);
+	return packet.id;
+}
+
 /* --- what it says of itself --- */
 
 static inline struct guard_stats stats_of(const struct world *world)
@@ -297,6 +363,59 @@ static inline enum standing standing_of(const struct world *world, const char *s
 		source_table_find(guard_sources(world->guard), &p, (uint8_t)service);
 
 	return found ? guard_standing(world->guard, found) : STANDING_NORMAL;
+}
+
+static inline struct gate_stats gate_stats_of(const struct world *world)
+{
+	struct gate_stats stats;
+
+	guard_gate_stats(world->guard, &stats);
+	return stats;
+}
+
+/* The gate's sets hold exactly the sources it judged, and every packet waits or has its verdict. */
+static inline void check_gate(struct world *world)
+{
+	struct gate_stats stats = gate_stats_of(world);
+	const struct gate_source *source;
+	unsigned n[GATE_SETS] = { 0 };
+	uint32_t cursor = 0, held = 0;
+
+	while ((source = gate_table_walk(guard_gate(world->guard), &cursor))) {
+		struct prefix p = gate_source_prefix(source);
+		bool refused = source->outcome == GATE_REFUSED;
+		bool in[GATE_SETS] = { refused, source->outcome == GATE_PASSED ||
+							(refused && source->also_passed) };
+
+		held += source->n_held;
+		assert_int_equal(source->outcome == GATE_ASKING, source->n_held > 0);
+		if (source->outcome != GATE_ASKING && source->until <= world->now)
+			continue;
+		for (int set = 0; set < GATE_SETS; set++) {
+			int i = mirror_find(&world->gate[set], &p);
+
+			assert_int_equal(in[set], i >= 0);
+			n[set] += in[set];
+			if (in[set])
+				assert_true(world->gate[set].items[i].expires == source->until);
+		}
+	}
+	for (int set = 0; set < GATE_SETS; set++) {
+		mirror_expire(&world->gate[set], world->now);
+		assert_int_equal(world->gate[set].n, n[set]);
+	}
+	assert_int_equal(held, world->waiting);
+	assert_int_equal(stats.table.held, held);
+	assert_int_equal(stats.packets, world->packets);
+	assert_int_equal(stats.packets, held + world->lost + stats.accepted_verified +
+						stats.accepted_ptr + stats.accepted_unknown +
+						stats.accepted_full + stats.accepted_exempt +
+						stats.refused + stats.dropped);
+	assert_true(world->verdicts[GUARD_VERDICT_REPEAT] >= stats.refused);
+	assert_true(world->verdicts[GUARD_VERDICT_REPEAT] <=
+		    stats.refused + stats.accepted_unknown + stats.accepted_ptr);
+	assert_int_equal(world->verdicts[GUARD_VERDICT_DROP], stats.dropped);
+	assert_true(stats.longest_hold <= guard_settings(world->guard)->gate.hold);
 }
 
 /* The sets and the ledger, as far as the ops tell, hold exactly the guard's bans and entries. */
@@ -329,4 +448,5 @@ static inline void check_world(struct world *world)
 		for (uint32_t n = 0; n < mirror->n; n++)
 			assert_true(mirror_find(mirror, &operator_list_at(entries, n)->prefix) >= 0);
 	}
+	check_gate(world);
 }

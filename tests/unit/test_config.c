@@ -274,13 +274,17 @@ static void bounds_of_every_number(void **state UNUSED)
 		{ "resolver", "tries", 1, 5 },
 		{ "resolver", "max_in_flight", 1, 4096 },
 		{ "resolver", "cache", 256, 1048576 },
+		{ "gate", "queue", 0, 65535 },
+		{ "gate", "max_held", 1, 65535 },
 		{ "control", "max_clients", 1, 1024 },
 	};
 	char text[128], expected[256];
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		const uint64_t good[] = { cases[i].low, cases[i].high };
-		const uint64_t bad[] = { cases[i].low - 1, cases[i].high + 1 };
+		/* what is below 0 stands among the broken files */
+		const uint64_t bad[] = { (cases[i].low ? cases[i].low : cases[i].high + 2) - 1,
+					 cases[i].high + 1 };
 
 		for (unsigned j = 0; j < 2; j++) {
 			snprintf(text, sizeof(text), "%s: { %s = %" PRIu64 "; };", cases[i].group,
@@ -313,6 +317,7 @@ static void bounds_of_every_duration(void **state UNUSED)
 		{ "resolver", "max_ttl", "60s", "7d", "1ms", "8d" },
 		{ "resolver", "negative_ttl", "1s", "1d", "1ms", "25h" },
 		{ "resolver", "failure_ttl", "1s", "1h", "1ms", "61m" },
+		{ "gate", "hold", "10ms", "10s", "9ms", "10001ms" },
 	};
 	char text[128];
 
@@ -364,6 +369,7 @@ static void same_settings(const struct guard_settings *a, const struct guard_set
 		assert_int_equal(s->new_count, t->new_count);
 		assert_int_equal(s->new_window, t->new_window);
 		assert_int_equal(s->reverse_dns, t->reverse_dns);
+		assert_int_equal(s->reverse_dns_test, t->reverse_dns_test);
 		assert_int_equal(s->verified_concurrent, t->verified_concurrent);
 		assert_int_equal(s->ceiling, t->ceiling);
 		assert_int_equal(s->observe, t->observe);
@@ -382,6 +388,9 @@ static void same_settings(const struct guard_settings *a, const struct guard_set
 	assert_int_equal(a->names.failure_ttl, b->names.failure_ttl);
 	assert_int_equal(a->names.cache, b->names.cache);
 	assert_int_equal(a->names.max_in_flight, b->names.max_in_flight);
+	assert_int_equal(a->gate.queue, b->gate.queue);
+	assert_int_equal(a->gate.hold, b->gate.hold);
+	assert_int_equal(a->gate.max_held, b->gate.max_held);
 }
 
 static void is_default(const struct config *config)
@@ -390,6 +399,9 @@ static void is_default(const struct config *config)
 
 	settings_defaults(&defaults);
 	same_settings(&config->guard, &defaults);
+	assert_int_equal(config->guard.gate.queue, 25);
+	assert_int_equal(config->guard.gate.hold, USEC_PER_SEC);
+	assert_int_equal(config->guard.gate.max_held, 1024);
 	assert_int_equal(config->resolver_tries, 2);
 	assert_string_equal(config->resolver_servers, "");
 	assert_string_equal(config->ledger_path, SMTPGUARD_LEDGER_PATH);
@@ -468,6 +480,38 @@ static void services_are_exactly_those_given(void **state UNUSED)
 	assert_int_equal(service[1].reverse_dns, REVERSE_DNS_IGNORE);
 	assert_int_equal(service[1].verified_concurrent, 0);
 	assert_true(service[1].observe);
+	config_free(config);
+}
+
+static void names_are_required(void **state UNUSED)
+{
+	struct config *config =
+		load_good("mode = \"observe\";\n"
+			  "services: {\n"
+			  " smtp: { ports = [ 25 ]; reverse_dns = \"require\"; };\n"
+			  " any: { ports = [ 26 ]; reverse_dns_test = \"ptr\";\n"
+			  "  verified_concurrent = 7; reverse_dns = \"require\"; };\n"
+			  /* of no use there, and no mistake */
+			  " off: { ports = [ 27 ]; reverse_dns = \"ignore\";\n"
+			  "  reverse_dns_test = \"ptr\"; };\n"
+			  " left: { ports = [ 28 ]; };\n"
+			  "};\n"
+			  "gate: { queue = 0; hold = \"2500ms\"; max_held = 65535; };");
+	const struct service_settings *service = config->guard.services;
+
+	assert_int_equal(service[0].reverse_dns, REVERSE_DNS_REQUIRE);
+	assert_int_equal(service[0].reverse_dns_test, REVERSE_DNS_TEST_FCRDNS);
+	assert_int_equal(service[0].verified_concurrent, 100);
+	assert_int_equal(service[1].reverse_dns, REVERSE_DNS_REQUIRE);
+	assert_int_equal(service[1].reverse_dns_test, REVERSE_DNS_TEST_PTR);
+	assert_int_equal(service[1].verified_concurrent, 7);
+	assert_int_equal(service[2].reverse_dns, REVERSE_DNS_IGNORE);
+	assert_int_equal(service[3].reverse_dns_test, REVERSE_DNS_TEST_FCRDNS);
+	assert_int_equal(config->guard.gate.queue, 0);
+	assert_int_equal(config->guard.gate.hold, 2500 * USEC_PER_MSEC);
+	assert_int_equal(config->guard.gate.max_held, 65535);
+	/* the whole program observes: nobody is held */
+	assert_false(settings_wants_gate(&config->guard));
 	config_free(config);
 }
 
@@ -714,6 +758,8 @@ static void reload_refuses_what_needs_a_start(void **state UNUSED)
 		{ "resolver", "max_ttl", "\"1h\"", "\"1d\"" },
 		{ "resolver", "negative_ttl", "\"10m\"", "\"11m\"" },
 		{ "resolver", "failure_ttl", "\"30s\"", "\"1s\"" },
+		{ "gate", "queue", "25", "65535" },
+		{ "gate", "max_held", "1024", "1" },
 		{ "ledger", "path", "\"" SMTPGUARD_LEDGER_PATH "\"", "\"/srv/ledger.db\"" },
 		{ "control", "path", "\"" SMTPGUARD_SOCKET_PATH "\"", "\"/run/s\"" },
 		{ "control", "group", "\"smtpguard\"", "\"mail\"" },
@@ -759,6 +805,9 @@ static void reload_takes_everything_else(void **state UNUSED)
 		"",
 		"mode = \"observe\";",
 		"services: { a: { ports = [ 2525 ]; ceiling = 100; new = \"off\"; }; };",
+		"services: { a: { ports = [ 25 ]; reverse_dns = \"require\"; "
+		"reverse_dns_test = \"ptr\"; }; };",
+		"gate: { hold = \"10s\"; };",
 		"bans: { duration = \"2h\"; growth = 3; max_duration = \"1d\"; "
 		"forget_after = \"1d\"; action = \"reject\"; scope = \"host\"; "
 		"close_connections = false; max_per_minute = 1; };",
@@ -931,6 +980,7 @@ int main(void)
 		cmocka_unit_test(empty_file_means_the_defaults),
 		cmocka_unit_test(sample_means_the_defaults),
 		cmocka_unit_test(services_are_exactly_those_given),
+		cmocka_unit_test(names_are_required),
 		cmocka_unit_test(ceiling_follows_the_limit),
 		cmocka_unit_test(growth_is_a_number),
 		cmocka_unit_test(bans_as_given),

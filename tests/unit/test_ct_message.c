@@ -243,6 +243,32 @@ static void test_dump_request(void **state)
 	assert_int_equal(nlh->nlmsg_flags, NLM_F_REQUEST | NLM_F_DUMP);
 }
 
+/* What the kernel answers is the feature probe's to find out. */
+static void test_filter_probe_request(void **state)
+{
+	_Alignas(8) uint8_t bytes[CT_DUMP_REQUEST_BYTES] = { 0 };
+	const struct nlmsghdr *nlh = (const struct nlmsghdr *)(const void *)bytes;
+	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *attribute;
+	uint16_t seen[2] = { 0, 0 };
+	unsigned n = 0;
+
+	(void)state;
+	assert_true(ct_filter_probe_request(bytes, 78) <= sizeof(bytes));
+	assert_int_equal(nlh->nlmsg_seq, 78);
+	assert_int_equal(nlh->nlmsg_flags, NLM_F_REQUEST | NLM_F_DUMP);
+	assert_int_equal(nfg->nfgen_family, AF_UNSPEC);
+	mnl_attr_for_each(attribute, nlh, sizeof(struct nfgenmsg))
+	{
+		assert_true(n < ARRAY_SIZE(seen));
+		assert_true(attribute->nla_type & NLA_F_NESTED);
+		seen[n++] = mnl_attr_get_type(attribute);
+	}
+	assert_int_equal(n, 2);
+	assert_int_equal(seen[0], CTA_TUPLE_ORIG);
+	assert_int_equal(seen[1], 25); /* CTA_FILTER */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,6 +278,7 @@ int main(void)
 		cmocka_unit_test(test_other_messages_are_refused),
 		cmocka_unit_test(test_damaged_messages),
 		cmocka_unit_test(test_dump_request),
+		cmocka_unit_test(test_filter_probe_request),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@ static void test_words(void **state UNUSED)
 	assert_string_equal(decision_type_name(DECISION_EXPIRE), "expire");
 	assert_string_equal(decision_type_name(DECISION_EXEMPT), "exempt");
 	assert_string_equal(decision_type_name(DECISION_OBSERVE), "observe");
+	assert_string_equal(decision_type_name(DECISION_REFUSE), "refuse");
 	assert_string_equal(never_reason_name(NEVER_NOT), "");
 	assert_string_equal(never_reason_name(NEVER_LOOPBACK), "loopback");
 	assert_string_equal(never_reason_name(NEVER_LOCAL), "own address");

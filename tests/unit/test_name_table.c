@@ -62,6 +62,13 @@ static bool fail_unhealthy(struct name_table *table, uint32_t n, usec_t now)
 	return name_table_answer(table, &a, now);
 }
 
+static bool is_asking(const struct name_table *table, uint32_t n)
+{
+	struct address a = addr_n(n);
+
+	return name_table_is_asking(table, &a);
+}
+
 static struct name_table_stats stats_of(const struct name_table *table)
 {
 	struct name_table_stats stats;
@@ -314,15 +321,23 @@ static void test_questions_without_an_answer(void **state UNUSED)
 
 	assert_true(ask(table, 1, SECONDS(1)));
 	assert_true(ask(table, 2, SECONDS(4)));
-	name_table_expire_questions(table, SECONDS(1) + defaults.deadline);
+	assert_true(is_asking(table, 1));
+	assert_false(is_asking(table, 3));
+	assert_true(name_table_next_expiry(table) == SECONDS(7));
+	assert_int_equal(name_table_expire_questions(table, SECONDS(7) - 1), 0);
 	assert_int_equal(stats_of(table).in_flight, 2);
-	name_table_expire_questions(table, SECONDS(7.5));
+	assert_int_equal(name_table_expire_questions(table, SECONDS(7)), 1);
 	assert_int_equal(stats_of(table).in_flight, 1);
+	assert_false(is_asking(table, 1));
+	assert_true(is_asking(table, 2));
+	assert_true(name_table_next_expiry(table) == SECONDS(10));
 	/* too late */
 	assert_false(answer(table, 1, NAME_ANSWER_NONE, 0, SECONDS(8)));
 	assert_int_equal(state_of(table, 1, SECONDS(8)), PTR_STATE_UNKNOWN);
 	assert_true(answer(table, 2, NAME_ANSWER_NONE, 0, SECONDS(8)));
 	assert_int_equal(stats_of(table).in_flight, 0);
+	assert_false(is_asking(table, 2));
+	assert_true(name_table_next_expiry(table) == USEC_NEVER);
 	name_table_free(table);
 }
 

@@ -8,9 +8,11 @@
 
 #include <cmocka.h>
 
+#include <endian.h>
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "smtpguard/wire/nft_batch.h"
@@ -108,6 +110,153 @@ static void test_ipv6_without_timeout_and_drop(void **state)
 	nft_batch_free(batch);
 }
 
+struct sent {
+	char set[32];
+	uint8_t key[16];
+	uint16_t key_length;
+	uint64_t timeout_ms;
+};
+
+static void read_attributes(const struct nlattr *attribute, struct sent *sent)
+{
+	const struct nlattr *nested;
+
+	mnl_attr_for_each_nested(nested, attribute)
+	{
+		switch (mnl_attr_get_type(nested)) {
+		case NFTA_SET_ELEM_KEY:
+			/* its only attribute is NFTA_DATA_VALUE */
+			nested = mnl_attr_get_payload(nested);
+			sent->key_length = mnl_attr_get_payload_len(nested);
+			assert_true(sent->key_length <= sizeof(sent->key));
+			memcpy(sent->key, mnl_attr_get_payload(nested), sent->key_length);
+			break;
+		case NFTA_SET_ELEM_TIMEOUT:
+			sent->timeout_ms = be64toh(mnl_attr_get_u64(nested));
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+/* The last element message of a batch. */
+static struct sent last_sent(struct nft_batch *batch, unsigned *ret_n)
+{
+	struct sent sent = { .set = "" };
+	const struct nlattr *attribute, *element;
+	const struct nlmsghdr *nlh;
+	const void *bytes;
+	unsigned n = 0;
+	size_t size;
+	int left;
+
+	nft_batch_finish(batch, &bytes, &size);
+	left = (int)size;
+	for (nlh = bytes; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		if (nlh->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES)
+			continue;
+		n++;
+		sent = (struct sent){ .set = "" };
+		mnl_attr_for_each(attribute, nlh, sizeof(struct nfgenmsg))
+		{
+			if (mnl_attr_get_type(attribute) == NFTA_SET_ELEM_LIST_SET)
+				snprintf(sent.set, sizeof(sent.set), "%s",
+					 mnl_attr_get_str(attribute));
+			if (mnl_attr_get_type(attribute) != NFTA_SET_ELEM_LIST_ELEMENTS)
+				continue;
+			mnl_attr_for_each_nested(element, attribute) read_attributes(element, &sent);
+		}
+	}
+	*ret_n = n;
+	return sent;
+}
+
+/* ADD, DELETE, ADD too; a port is two bytes in network order. */
+static void test_put_port(void **state)
+{
+	static const uint8_t submission[] = { 587 >> 8, 587 & 0xff };
+	struct nft_batch *batch;
+	struct sent sent;
+	unsigned n;
+
+	(void)state;
+	assert_int_equal(nft_batch_new(&batch, BATCH_BYTES), 0);
+	assert_int_equal(nft_batch_put_port(batch, 587, 3 * USEC_PER_SEC), 0);
+	sent = last_sent(batch, &n);
+	assert_int_equal(n, 3);
+	assert_string_equal(sent.set, "gated_ports");
+	assert_int_equal(sent.key_length, sizeof(submission));
+	assert_memory_equal(sent.key, submission, sizeof(submission));
+	assert_int_equal(sent.timeout_ms, 3000);
+	nft_batch_free(batch);
+}
+
+static void test_sets_by_family(void **state)
+{
+	static const struct {
+		enum nft_set set;
+		const char *source, *name;
+	} cases[] = {
+		{ NFT_SET_BANNED, "203.0.113.9", "banned4" },
+		{ NFT_SET_BANNED, "2001:db8:1:2::/64", "banned6" },
+		{ NFT_SET_TRUSTED, "203.0.113.9", "trusted4" },
+		{ NFT_SET_TRUSTED, "2001:db8:1:2::/64", "trusted6" },
+		{ NFT_SET_REFUSED, "203.0.113.9", "refused4" },
+		{ NFT_SET_REFUSED, "2001:db8:1:2::/64", "refused6" },
+		{ NFT_SET_PASSED, "203.0.113.9", "passed4" },
+		{ NFT_SET_PASSED, "2001:db8:1:2::/64", "passed6" },
+	};
+	struct nft_batch *batch;
+
+	(void)state;
+	assert_int_equal(nft_batch_new(&batch, BATCH_BYTES), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct prefix source = parsed(cases[i].source);
+		struct sent sent;
+		unsigned n;
+
+		assert_int_equal(nft_batch_put(batch, cases[i].set, &source, USEC_PER_SEC, NULL), 0);
+		sent = last_sent(batch, &n);
+		assert_string_equal(sent.set, cases[i].name);
+		assert_int_equal(sent.key_length, prefix_is_ipv4(&source) ? 4 : 16);
+		assert_int_equal(nft_batch_clear(batch), 0);
+	}
+	nft_batch_free(batch);
+}
+
+/* As the kernel tells an element of a set with counters. */
+static void test_counted_element(void **state)
+{
+	static const uint8_t key[] = { 203, 0, 113, 9 };
+	_Alignas(8) uint8_t bytes[256];
+	struct nlattr *list, *element, *nest;
+
+	(void)state;
+	for (int counted = 0; counted <= 1; counted++) {
+		struct nlmsghdr *nlh = mnl_nlmsg_put_header(bytes);
+		struct seen seen = { .n = 0 };
+
+		nlh->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM;
+		mnl_nlmsg_put_extra_header(nlh, sizeof(struct nfgenmsg));
+		list = mnl_attr_nest_start(nlh, NFTA_SET_ELEM_LIST_ELEMENTS);
+		element = mnl_attr_nest_start(nlh, NFTA_LIST_ELEM);
+		nest = mnl_attr_nest_start(nlh, NFTA_SET_ELEM_KEY);
+		mnl_attr_put(nlh, NFTA_DATA_VALUE, sizeof(key), key);
+		mnl_attr_nest_end(nlh, nest);
+		if (counted) {
+			nest = mnl_attr_nest_start(nlh, NFTA_SET_ELEM_EXPR);
+			mnl_attr_put_strz(nlh, NFTA_EXPR_NAME, "counter");
+			mnl_attr_nest_end(nlh, nest);
+		}
+		mnl_attr_nest_end(nlh, element);
+		mnl_attr_nest_end(nlh, list);
+		assert_int_equal(nft_element_message_decode(nlh, remember, &seen), 0);
+		assert_int_equal(seen.n, 1);
+		assert_int_equal(seen.elements[0].counted, counted);
+	}
+}
+
 /* A full batch refuses the whole change: no half of ADD, DELETE, ADD gets in. */
 static void test_full(void **state)
 {
@@ -154,6 +303,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_put_is_add_delete_add),
 		cmocka_unit_test(test_ipv6_without_timeout_and_drop),
+		cmocka_unit_test(test_put_port),
+		cmocka_unit_test(test_sets_by_family),
+		cmocka_unit_test(test_counted_element),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_dump_request_and_refused_messages),
 	};

@@ -38,6 +38,9 @@ static void test_format(void **state UNUSED)
 		"smtp 23>10 concurrent; PTR lookups fail");
 	formats(counted(LIMIT_VERIFIED_CONCURRENT, PTR_STATE_VERIFIED),
 		"smtp 23>10 verified_concurrent; PTR verified");
+	formats(counted(LIMIT_REVERSE_DNS, PTR_STATE_NONE), "smtp reverse_dns; no PTR");
+	formats(counted(LIMIT_REVERSE_DNS, PTR_STATE_MISMATCH),
+		"smtp reverse_dns; PTR does not resolve back");
 	formats(operator, "operator: spam run");
 	operator.text[0] = '\0';
 	formats(operator, "operator");
@@ -83,6 +86,23 @@ static void test_and_back(void **state UNUSED)
 	}
 }
 
+static void test_refusal_and_back(void **state UNUSED)
+{
+	for (int ptr = 0; ptr < PTR_STATES; ptr++) {
+		struct ban_reason reason = counted(LIMIT_REVERSE_DNS, (enum ptr_state)ptr), back;
+		char text[REASON_COMMENT_MAX];
+
+		memset(reason.service, 's', SERVICE_NAME_MAX - 1);
+		reason_parse(reason_format(&reason, text), &back);
+		assert_int_equal(back.limit, LIMIT_REVERSE_DNS);
+		assert_string_equal(back.service, reason.service);
+		assert_int_equal(back.ptr_state, reason.ptr_state);
+		assert_int_equal(back.observed, 0);
+		assert_int_equal(back.allowed, 0);
+		assert_string_equal(back.text, "");
+	}
+}
+
 static void test_operator_and_back(void **state UNUSED)
 {
 	static const char *const texts[] = { "", "spam run", "ticket #42; see mail", "a: b" };
@@ -120,6 +140,11 @@ static void test_foreign_comments(void **state UNUSED)
 		"operators: x",
 		"smtp 23>10 operator",
 		"smtp 23>10 none",
+		"smtp 23>10 reverse_dns",
+		"smtp reverse_dns; nice PTR",
+		"smtp reverse_dns and more",
+		"smtp reverse_dn",
+		"reverse_dns; no PTR",
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(foreign); i++) {
@@ -160,6 +185,7 @@ static void test_names(void **state UNUSED)
 	assert_string_equal(limit_kind_name(LIMIT_NEW), "new");
 	assert_string_equal(limit_kind_name(LIMIT_VERIFIED_CONCURRENT), "verified_concurrent");
 	assert_string_equal(limit_kind_name(LIMIT_OPERATOR), "operator");
+	assert_string_equal(limit_kind_name(LIMIT_REVERSE_DNS), "reverse_dns");
 	assert_string_equal(ptr_state_name(PTR_STATE_UNKNOWN), "unknown");
 	assert_string_equal(ptr_state_name(PTR_STATE_VERIFIED), "verified");
 	assert_string_equal(ptr_state_name(PTR_STATE_MISMATCH), "mismatch");
@@ -173,7 +199,7 @@ int main(void)
 		cmocka_unit_test(test_format),		  cmocka_unit_test(test_longest_fits),
 		cmocka_unit_test(test_and_back),	  cmocka_unit_test(test_operator_and_back),
 		cmocka_unit_test(test_foreign_comments),  cmocka_unit_test(test_nothing_raw_gets_through),
-		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_names),		  cmocka_unit_test(test_refusal_and_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

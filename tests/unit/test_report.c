@@ -1,178 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "smtpguard/control/report.h"
-
-#include "../../src/control/report_status_priv.h"
-
-#define START (100 * USEC_PER_SEC)
-
-struct fixture {
-	struct guard_settings settings;
-	struct guard *guard;
-	struct kernel_facts kernel;
-	struct report_inputs inputs;
-	json_t *decisions;
-	usec_t now;
-};
-
-static void sink(void *userdata, const struct guard_op *op)
-{
-	struct fixture *fixture = userdata;
-
-	if (op->type == GUARD_OP_DECISION)
-		assert_int_equal(json_array_append_new(fixture->decisions, report_decision(op)), 0);
-}
-
-static int setup(void **state)
-{
-	static const struct siphash_key key = { { 1 } };
-	static struct fixture fixture;
-	struct prefix allowed;
-
-	memset(&fixture, 0, sizeof(fixture));
-	settings_defaults(&fixture.settings);
-	fixture.settings.max_sources = 4096;
-	fixture.settings.max_flows = 4096;
-	fixture.settings.bans.max_bans = 512;
-	assert_int_equal(prefix_set_new(&fixture.settings.allowed), 0);
-	assert_int_equal(prefix_parse("192.0.2.0/24", &allowed), 0);
-	assert_int_equal(prefix_set_add(fixture.settings.allowed, &allowed), 0);
-	fixture.decisions = json_array();
-	fixture.now = START;
-	assert_int_equal(guard_new(&fixture.guard, &fixture.settings, &key, sink, &fixture), 0);
-	fixture.kernel = (struct kernel_facts){ .release = "6.1.0", .conntrack_events_sysctl = 1 };
-	fixture.inputs = (struct report_inputs){ .version = "0.1.0",
-						 .started = START - 7 * USEC_PER_SEC,
-						 .guard = fixture.guard,
-						 .kernel = &fixture.kernel };
-	assert_int_equal(guard_local_address(fixture.guard,
-					     &(struct address){ { [10] = 0xff, 0xff, 10, 0, 0, 1 } },
-					     true, START), 0);
-	guard_sync_begin(fixture.guard);
-	while (!guard_sync_end(fixture.guard, false, START))
-		;
-	*state = &fixture;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *fixture = *state;
-
-	guard_free(fixture->guard);
-	prefix_set_free(fixture->settings.allowed);
-	json_decref(fixture->decisions);
-	return 0;
-}
-
-static struct address address(const char *text)
-{
-	struct address result;
-
-	assert_int_equal(address_parse(text, &result), 0);
-	return result;
-}
-
-static void connect_many(struct fixture *fixture, const char *client, unsigned first, unsigned n,
-			 enum flow_phase phase)
-{
-	for (unsigned i = 0; i < n; i++) {
-		struct ct_event event = { .local = address("10.0.0.1"),
-					  .local_port = 25,
-					  .phase = phase };
-
-		event.key.client = address(client);
-		event.key.server = event.local;
-		event.key.client_port = (uint16_t)(first + i);
-		event.key.server_port = 25;
-		guard_flow_event(fixture->guard, &event, fixture->now);
-	}
-}
-
-static void name_is(struct fixture *fixture, const char *client, enum name_answer_result result)
-{
-	struct name_answer answer = { .address = address(client),
-				      .result = result,
-				      .resolver_healthy = true,
-				      .ttl = 300 * USEC_PER_SEC };
-
-	if (result != NAME_ANSWER_NONE) {
-		answer.n_names = 1;
-		snprintf(answer.names[0], sizeof(answer.names[0]), "mail.example");
-	}
-	guard_name_answer(fixture->guard, &answer, fixture->now);
-}
-
-/* The whole list as one array. */
-static json_t *list(struct fixture *fixture, const char *line, uint64_t *ret_total)
-{
-	struct control_command command;
-	struct report_list *list;
-	json_t *result = json_array(), *entry;
-	char error[200];
-	int r;
-
-	assert_int_equal(control_line_parse(line, strlen(line), &command, error, sizeof(error)), 0);
-	assert_int_equal(report_list_new(&list, &fixture->inputs, &command, fixture->now), 0);
-	while ((r = report_list_next(list, fixture->now, &entry)) == 0)
-		json_array_append_new(result, entry);
-	assert_int_equal(r, REPORT_LIST_END);
-	if (ret_total)
-		*ret_total = report_list_total(list);
-	report_list_free(list);
-	return result;
-}
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const json_t *value = json_object_get(object, key);
-
-	if (!json_is_string(value))
-		fail_msg("'%s' is no string", key);
-	return json_string_value(value);
-}
-
-static json_int_t number_of(const json_t *object, const char *key)
-{
-	const json_t *value = json_object_get(object, key);
-
-	if (!json_is_integer(value))
-		fail_msg("'%s' is no number", key);
-	return json_integer_value(value);
-}
-
-/* The keys in the order of the answer: scripts and people read them so. */
-static void keys_are(json_t *object, const char *expected)
-{
-	char keys[512] = "";
-	size_t used = 0;
-	const char *key;
-	json_t *value;
-
-	json_object_foreach(object, key, value)
-		used += (size_t)snprintf(keys + used, sizeof(keys) - used, "%s%s",
-					 used ? " " : "", key);
-	assert_string_equal(keys, expected);
-}
-
-static bool has_problem(const json_t *status, const char *part)
-{
-	const json_t *problems = json_object_get(status, "problems");
-
-	for (size_t i = 0; i < json_array_size(problems); i++)
-		if (strstr(json_string_value(json_array_get(problems, i)), part))
-			return true;
-	return false;
-}
+#include "report_world.h"
 
 static void ban_appears_everywhere(void **state)
 {
@@ -206,7 +33,8 @@ static void ban_appears_everywhere(void **state)
 	assert_string_equal(text_of(json_array_get(fixture->decisions, 0), "event"), "ban");
 
 	explain = report_explain(&fixture->inputs, &client, &source, fixture->now);
-	keys_are(explain, "ok address source seen ban block never trusted_until reverse_dns services");
+	keys_are(explain, "ok address source seen ban block never trusted_until reverse_dns gate "
+			 "services");
 	assert_true(json_is_true(json_object_get(explain, "seen")));
 	assert_string_equal(text_of(json_object_get(explain, "ban"), "source"), "203.0.113.9");
 	assert_string_equal(text_of(json_object_get(explain, "reverse_dns"), "state"), "none");
@@ -439,7 +267,7 @@ static void conditions_have_their_sentences(void **state)
 				     .has_writer = true,
 				     .has_closer = true,
 				     .has_ledger = true };
-	struct status_facts facts[13];
+	struct status_facts facts[18];
 	static const char *const sentences[ARRAY_SIZE(facts)] = {
 		"bans.max_per_minute (2000) reached: no new bans for now, 7 held back",
 		"bans.max_bans (512) reached: the worst offenders stay; 9 bans gave way",
@@ -454,6 +282,11 @@ static void conditions_have_their_sentences(void **state)
 		"somebody else changed table inet smtpguard: repaired 599 s ago",
 		"3 of 5 audits of the kernel's sets did not see all elements",
 		"the ceiling of smtp counts 65535 sources, its most",
+		"the gate is off, nobody is refused for a missing name: no \\x01 queue",
+		"5 packets passed the gate unasked since start: gate.max_held (1024)",
+		"packets passed the gate unseen 6 times since start",
+		"the kernel did not take 2 batches of verdicts since start, last: No such file",
+		"7 packets at the gate could not be judged",
 	};
 	json_t *problems;
 
@@ -481,6 +314,13 @@ static void conditions_have_their_sentences(void **state)
 	facts[11].auditor.audits = 5;
 	facts[11].auditor.incomplete = 3;
 	facts[12].services[0].ceiling_sources = RULESET_CEILING_SIZE;
+	facts[13].gate_facts = (struct gate_facts){ .wanted = true, .off = "no \x01 queue" };
+	facts[14].gate.accepted_full = 5;
+	facts[15].queue.losses = 6;
+	facts[16].queue.failed_batches = 2;
+	facts[16].queue.last_error = -2;
+	facts[17].queue.malformed = 4;
+	facts[17].gate_facts.unreadable = 3;
 	for (unsigned i = 0; i < ARRAY_SIZE(facts); i++) {
 		problems = status_problems(&facts[i]);
 		assert_int_equal(json_array_size(problems), 1);
@@ -491,6 +331,10 @@ static void conditions_have_their_sentences(void **state)
 	}
 
 	/* what is over, or not asked for, is no problem */
+	facts[13].gate_facts.wanted = false;
+	problems = status_problems(&facts[13]);
+	assert_int_equal(json_array_size(problems), 0);
+	json_decref(problems);
 	facts[10].now = START + 600 * USEC_PER_SEC;
 	problems = status_problems(&facts[10]);
 	assert_int_equal(json_array_size(problems), 0);
@@ -570,7 +414,7 @@ static void status_has_all_and_tells_problems(void **state)
 	connect_many(fixture, "198.51.100.1", 2000, 2, FLOW_SYN);
 	status = report_status(&fixture->inputs, &control, fixture->now);
 	keys_are(status, "ok schema version mode enforcing unenforceable uptime_s events flows "
-			 "sources bans resolver kernel reconcile closer ledger services tables "
+			 "sources bans resolver gate kernel reconcile closer ledger services tables "
 			 "control problems");
 	assert_string_equal(text_of(status, "mode"), "enforce");
 	assert_true(json_is_true(json_object_get(status, "enforcing")));
@@ -627,7 +471,8 @@ static void keys_are_documented(void **state)
 	static char page[65536];
 	struct address client = address("203.0.113.9");
 	struct prefix source = prefix_host(&client);
-	json_t *documents[8];
+	struct gate_packet packet = { .id = 1, .local_port = 25 };
+	json_t *documents[10];
 	char path[4096];
 	FILE *file;
 
@@ -653,6 +498,14 @@ static void keys_are_documented(void **state)
 	documents[5] = report_explain(&fixture->inputs, &client, &source, fixture->now);
 	documents[6] = list(fixture, "allow list", NULL);
 	documents[7] = list(fixture, "bans", NULL);
+	fixture->settings.services[0].reverse_dns = REVERSE_DNS_REQUIRE;
+	client = address("203.0.113.10");
+	source = prefix_host(&client);
+	packet.client = client;
+	guard_gate_packet(fixture->guard, &packet, fixture->now);
+	documents[8] = report_explain(&fixture->inputs, &client, &source, fixture->now);
+	documents[9] = list(fixture, "sources", NULL);
+	assert_true(json_is_object(json_object_get(documents[8], "gate")));
 	assert_int_equal(json_array_size(documents[3]), 1);
 	assert_int_equal(json_array_size(documents[7]), 2);
 	for (unsigned i = 0; i < ARRAY_SIZE(documents); i++) {

@@ -14,6 +14,7 @@ struct fixture {
 	struct guard_settings settings;
 	struct guard *guard;
 	struct kernel_facts kernel;
+	struct gate_facts gate;
 	struct report_inputs inputs;
 	struct control_settings control;
 	struct control_server *server;
@@ -67,6 +68,7 @@ static int setup(void **state)
 	fixture.kernel = (struct kernel_facts){ .release = "6.1.0" };
 	fixture.inputs = (struct report_inputs){ .version = "1",
 						 .guard = fixture.guard,
+						 .gate = &fixture.gate,
 						 .kernel = &fixture.kernel };
 
 	snprintf(fixture.directory, sizeof(fixture.directory), "/tmp/test_server.XXXXXX");
@@ -278,7 +280,7 @@ static void flushing(void **state)
 
 	fixture->result = -EPERM;
 	refuse(fixture, "flush all=1", "failed",
-	       "0 bans and blocks are lifted, but table inet smtpguard was not removed: Operation");
+	       "0 bans, blocks and refusals are lifted, but table inet smtpguard was not removed");
 	fixture->result = 0;
 	answer = ask(fixture, "flush all=1");
 	assert_int_equal(fixture->removals, 2);
@@ -286,6 +288,43 @@ static void flushing(void **state)
 	assert_string_equal(text_of(answer, "unenforceable"), "removed by flush");
 	json_decref(answer);
 	expect(fixture, "status", "unenforceable", "removed by flush");
+}
+
+static void be_refused(struct fixture *fixture, const char *client)
+{
+	const struct gate_packet packet = { .id = 1, .client = addr(client), .local_port = 25 };
+	const struct name_answer answer = { .address = packet.client,
+					    .result = NAME_ANSWER_NONE,
+					    .ttl = HOURS(1) };
+
+	fixture->settings.services[0].reverse_dns = REVERSE_DNS_REQUIRE;
+	guard_gate_packet(fixture->guard, &packet, clock_now());
+	guard_name_answer(fixture->guard, &answer, clock_now());
+}
+
+static void refusals_are_lifted(void **state)
+{
+	struct fixture *fixture = *state;
+
+	be_refused(fixture, "203.0.113.9");
+	be_refused(fixture, "203.0.113.10");
+	be_refused(fixture, "203.0.113.11");
+	expect(fixture, "status", "gate.sources.refused", "3");
+	expect(fixture, "explain 203.0.113.9", "gate.outcome", "refused");
+	expect(fixture, "unban 203.0.113.9", "unbanned", "1");
+	expect(fixture, "explain 203.0.113.9", "gate", "null");
+	/* trusted: it is not asked about again */
+	be_refused(fixture, "203.0.113.9");
+	expect(fixture, "explain 203.0.113.9", "gate", "null");
+	expect(fixture, "allow add 203.0.113.10", "lifted", "1");
+	be_refused(fixture, "203.0.113.10");
+	expect(fixture, "status", "gate.accepted_exempt", "2");
+	expect(fixture, "flush", "lifted", "1");
+	expect(fixture, "sources", "total", "0");
+	/* flush trusts nobody */
+	be_refused(fixture, "203.0.113.11");
+	expect(fixture, "sources", "total", "1");
+	expect(fixture, "unban all", "unbanned", "1");
 }
 
 static void reloading(void **state)
@@ -324,6 +363,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(unban_of_sources_prefixes_and_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(allowing, setup, teardown),
 		cmocka_unit_test_setup_teardown(flushing, setup, teardown),
+		cmocka_unit_test_setup_teardown(refusals_are_lifted, setup, teardown),
 		cmocka_unit_test_setup_teardown(reloading, setup, teardown),
 		cmocka_unit_test_setup_teardown(observing_bans_nobody, setup, teardown),
 	};

@@ -40,11 +40,43 @@ static void defaults_are_those_of_the_manual(void **state UNUSED)
 	assert_int_equal(settings.enforcement.scope, BAN_SCOPE_SERVICES);
 	assert_true(settings.enforcement.close_connections);
 	assert_int_equal(settings.verified_for, 3600 * USEC_PER_SEC);
+	assert_int_equal(settings.gate.queue, 25);
+	assert_int_equal(settings.gate.hold, USEC_PER_SEC);
+	assert_int_equal(settings.gate.max_held, 1024);
 	assert_null(settings.allowed);
 	for (unsigned i = 0; i < settings.n_services; i++) {
 		assert_false(settings.services[i].observe);
+		assert_int_equal(settings.services[i].reverse_dns_test, REVERSE_DNS_TEST_FCRDNS);
 		assert_in_range(settings.services[i].new_window, 1, SLIDING_WINDOW_LONGEST);
 	}
+}
+
+static void names_count_unless_ignored(void **state UNUSED)
+{
+	struct service_settings service = { .reverse_dns = REVERSE_DNS_IGNORE };
+
+	assert_false(settings_honours_names(&service));
+	service.reverse_dns = REVERSE_DNS_EXEMPT;
+	assert_true(settings_honours_names(&service));
+	service.reverse_dns = REVERSE_DNS_REQUIRE;
+	assert_true(settings_honours_names(&service));
+}
+
+static void the_gate_is_wanted_where_names_are_required(void **state UNUSED)
+{
+	struct guard_settings settings;
+
+	settings_defaults(&settings);
+	assert_false(settings_wants_gate(&settings));
+	settings.services[1].reverse_dns = REVERSE_DNS_REQUIRE;
+	assert_true(settings_wants_gate(&settings));
+	settings.observe = true;
+	assert_false(settings_wants_gate(&settings));
+	settings.observe = false;
+	settings.services[1].observe = true;
+	assert_false(settings_wants_gate(&settings));
+	settings.services[0].reverse_dns = REVERSE_DNS_REQUIRE;
+	assert_true(settings_wants_gate(&settings));
 }
 
 static void services_are_found(void **state UNUSED)
@@ -106,6 +138,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_are_those_of_the_manual),
+		cmocka_unit_test(names_count_unless_ignored),
+		cmocka_unit_test(the_gate_is_wanted_where_names_are_required),
 		cmocka_unit_test(services_are_found),
 		cmocka_unit_test(ports_are_ascending),
 		cmocka_unit_test(ports_of_observed_services_are_left_out),

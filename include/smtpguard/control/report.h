@@ -8,6 +8,8 @@
 #include <jansson.h>
 
 #include "smtpguard/kernel/conntrack_source.h"
+#include "smtpguard/kernel/feature_probe.h"
+#include "smtpguard/kernel/packet_queue.h"
 #include "smtpguard/kernel/ruleset_watcher.h"
 #include "smtpguard/kernel/set_auditor.h"
 #include "smtpguard/kernel/set_writer.h"
@@ -20,7 +22,7 @@
 /* Facts that are settled at start; all borrowed. */
 struct kernel_facts {
 	const char *release;	    /* uname */
-	bool element_counters;	    /* the sets count per element */
+	struct kernel_features features;
 	int conntrack_events_sysctl; /* nf_conntrack_events; -1: not readable */
 	const char *ruleset_error;  /* NULL: the table is loaded */
 };
@@ -36,7 +38,15 @@ struct reconcile_facts {
 	usec_t slowest_repair;	   /* from the first notice of a change to the loaded table */
 };
 
-/* Where reports read from; everything borrowed. Only version, guard and kernel are never NULL. */
+/* Whether the gate works. */
+struct gate_facts {
+	bool wanted;	 /* some service requires a name */
+	const char *off; /* why it does not work although it is wanted; NULL: it works. Borrowed */
+	uint64_t unreadable; /* packets that were no SYN that can be judged: accepted */
+};
+
+/* Where reports read from; everything borrowed. Only version, guard, gate and kernel are
+ * never NULL. */
 struct report_inputs {
 	const char *version;
 	usec_t started;
@@ -48,6 +58,8 @@ struct report_inputs {
 	const struct ruleset_watcher *watcher;
 	const struct set_auditor *auditor;
 	const struct ledger *ledger;
+	const struct packet_queue *queue;
+	const struct gate_facts *gate;
 	const struct reconcile_facts *reconcile;
 	const struct kernel_facts *kernel;
 };

@@ -12,6 +12,7 @@
 #include "smtpguard/base/clock.h"
 
 #define RULESET_TRUSTED_SIZE 65536 /* elements of trusted4 and of trusted6 */
+#define RULESET_GATE_SIZE 65536 /* elements of refused4, refused6, passed4 and passed6, each */
 #define RULESET_CEILING_SIZE 65535 /* sources that a ceiling can count at once, per service and family */
 #define RULESET_SERVICE_NAME_MAX 24
 
@@ -38,6 +39,8 @@ struct ruleset_service {
 	unsigned n_ports;
 	uint32_t ceiling; /* 0: none */
 	bool trusts_names; /* verified sources pass its ceiling */
+	bool gated;	   /* new sources go to the queue */
+	bool ptr_suffices; /* gated: those in `passed` are not refused */
 };
 
 /* The name of a ceiling's set, "ceiling_smtp4"; family is 4 or 6. */
@@ -59,7 +62,9 @@ struct ruleset_parameters {
 	bool element_counters;
 	bool reject;	/* a banned source gets a TCP reset instead of silence */
 	bool whole_host; /* bans hold on every port */
-	const struct ruleset_elements *banned, *blocked, *allowed, *trusted;
+	uint16_t queue; /* of the gated services */
+	usec_t gate_alive; /* how long their ports stay in gated_ports unless they are put there again */
+	const struct ruleset_elements *banned, *blocked, *allowed, *trusted, *refused, *passed;
 };
 
 /* The filled-in text; the caller frees it. -ENOMEM. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Puts bans and trusted sources into the kernel's sets of table inet smtpguard: elements are
- * collected during one turn of the event loop and sent as one libnftnl batch (one transaction).
+ * Puts bans, trusted sources and the gate's elements into the kernel's sets of table inet smtpguard:
+ * they are collected during one turn of the event loop and sent as one libnftnl batch (one
+ * transaction).
  *
  * Every change is safe whether or not the element exists, and refreshes timeouts on kernels before
  * 6.12: add, delete, add in one batch (FACTS 5.3). A batch that fails is tried again element by element,
@@ -39,6 +40,8 @@ struct set_writer *set_writer_free(struct set_writer *writer);
 void set_writer_add(struct set_writer *writer, enum nft_set set, const struct prefix *prefix,
 		    usec_t timeout, const char *comment);
 void set_writer_delete(struct set_writer *writer, enum nft_set set, const struct prefix *prefix);
+/* Into the set gated_ports: until then packets to the port wait for the queue's verdict. */
+void set_writer_add_port(struct set_writer *writer, uint16_t port, usec_t timeout);
 /* Forgets what is collected: a whole table with all of it is about to be loaded. */
 void set_writer_discard(struct set_writer *writer);
 /* Sends what is collected, now. Also happens by itself at the end of each loop turn. */

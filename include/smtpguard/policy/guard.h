@@ -10,6 +10,7 @@
 #pragma once
 
 #include "smtpguard/policy/ban_table.h"
+#include "smtpguard/policy/gate_table.h"
 #include "smtpguard/policy/name_table.h"
 #include "smtpguard/policy/operator_list.h"
 #include "smtpguard/policy/settings.h"
@@ -38,7 +39,20 @@ enum guard_op_type {
 	GUARD_OP_LIST,	      /* .list changed: its kernel set is to be written anew */
 	GUARD_OP_RECORD,      /* for the ledger: .record says what */
 	GUARD_OP_DECISION,    /* tell the world: journal, subscribers */
+	GUARD_OP_VERDICT,     /* .verdict on .packet. Elements of the same turn are written before it */
+	GUARD_OP_GATE_ADD,    /* .prefix enters .gate_set (or gets a new timeout) until .until */
+	GUARD_OP_GATE_DELETE, /* .prefix leaves .gate_set; it may be gone already */
 };
+
+enum guard_verdict {
+	GUARD_VERDICT_ACCEPT,
+	GUARD_VERDICT_DROP,
+	/* Through the ruleset again: the source is in a set of the gate now, so it gets a reset, or is counted
+	 * by the ceiling and passes. */
+	GUARD_VERDICT_REPEAT,
+};
+
+enum gate_set { GATE_SET_REFUSED, GATE_SET_PASSED };
 
 enum guard_list { GUARD_LIST_BLOCKED, GUARD_LIST_ALLOWED, GUARD_LISTS };
 
@@ -60,11 +74,12 @@ enum decision_type {
 	DECISION_UNBAN,
 	DECISION_EXPIRE,
 	DECISION_EXEMPT,  /* over a limit, spared: verified, allowed, unknown, unban grace */
-	DECISION_OBSERVE, /* would have been banned */
+	DECISION_OBSERVE, /* would have been banned or refused */
+	DECISION_REFUSE,  /* the gate refuses the source */
 	DECISIONS
 };
 
-/* "ban" "unban" "expire" "exempt" "observe" */
+/* "ban" "unban" "expire" "exempt" "observe" "refuse" */
 const char *decision_type_name(enum decision_type type);
 
 struct guard_op {
@@ -72,12 +87,16 @@ struct guard_op {
 	usec_t now;
 	struct address address;	     /* GUARD_OP_RESOLVE */
 	struct prefix prefix;	     /* all others */
-	/* ELEMENT_ADD; DECISION for ban, unban, expire, NULL if it is about a block. Borrowed. */
+	/* ELEMENT_ADD; DECISION for ban, unban, expire, NULL if it is about a block or a refusal. Borrowed. */
 	const struct ban *ban;
 	enum decision_type decision; /* DECISION */
-	const struct ban_reason *reason; /* DECISION. Borrowed for the call */
+	const struct ban_reason *reason; /* DECISION, GATE_ADD to refused. Borrowed for the call */
 	const char *because;	     /* what spared the source, or ended its ban; a constant text or NULL */
-	usec_t until; /* TRUST, RECORD_GRACE; DECISION about a ban or block: its end, else 0 */
+	/* TRUST, RECORD_GRACE, GATE_ADD; DECISION about a ban, block or refusal: its end, else 0 */
+	usec_t until;
+	uint32_t packet; /* VERDICT */
+	enum guard_verdict verdict;
+	enum gate_set gate_set; /* GATE_.. */
 	enum guard_list list;	     /* LIST, RECORD_LISTED.. */
 	enum guard_record record;    /* RECORD */
 	enum guard_end end;	     /* RECORD_BAN_END, RECORD_LISTED_END */
@@ -112,7 +131,45 @@ int guard_local_address(struct guard *guard, const struct address *address, bool
 /* --- reverse DNS --- */
 
 void guard_name_answer(struct guard *guard, const struct name_answer *answer, usec_t now);
+/* Packets that wait in vain now are released by the next guard_tick(), which is due at once. */
 void guard_resolver_gone(struct guard *guard);
+
+/* --- the gate --- */
+
+/*
+ * The first packet of a connection waits in the kernel (SPEC 7): every one of them gets exactly one
+ * GUARD_OP_VERDICT, at the latest in the guard_tick() after gate.hold. Doubt accepts.
+ */
+struct gate_packet {
+	uint32_t id;
+	struct address client;
+	uint16_t local_port;
+};
+void guard_gate_packet(struct guard *guard, const struct gate_packet *packet, usec_t now);
+/* Accepts all packets that wait; of their sources nothing is remembered. */
+void guard_gate_release(struct guard *guard, usec_t now);
+/* The packets that wait are lost: the queue is gone. */
+void guard_gate_closed(struct guard *guard);
+const struct gate_table *guard_gate(const struct guard *guard);
+/* What the gate knows of a source, unless it is forgotten at now; or NULL. */
+const struct gate_source *guard_gate_source(const struct guard *guard, const struct prefix *source,
+					    usec_t now);
+
+struct gate_stats {
+	uint64_t packets;
+	uint64_t joined;	  /* of those: of a source that was being asked about already */
+	/* how they ended, each packet in one of these */
+	uint64_t accepted_verified, accepted_ptr;
+	uint64_t accepted_unknown; /* no answer within hold, or none that settles anything */
+	uint64_t accepted_full;	   /* max_held, or too many sources or questions at once: not asked */
+	uint64_t accepted_exempt;  /* never-listed, spared, or not a gated service's (any more) */
+	uint64_t refused, dropped; /* dropped: late ones of refused sources, and of banned ones */
+	uint64_t timed_out;	   /* of accepted_unknown: those that waited for all of hold */
+	usec_t longest_hold;
+	uint64_t refused_sources, observed_sources; /* decisions */
+	struct gate_table_stats table;
+};
+void guard_gate_stats(const struct guard *guard, struct gate_stats *ret_stats);
 
 /* --- bans --- */
 
@@ -135,18 +192,19 @@ enum {
 int guard_ban(struct guard *guard, const struct prefix *prefix, usec_t duration, const char *text,
 	      usec_t now, struct prefix *ret_conflict) MUST_CHECK;
 /*
- * Lifts the ban of a single source, or every ban and block inside a wider prefix, and spares a single
- * source for `grace` (0: the configured one). *ret_lifted: how many. GUARD_NOT_BANNED: there was none
- * (the grace is given all the same). GUARD_COVERED: the prefix is inside a block, *ret_conflict.
+ * Lifts ban and refusal of a single source, or every ban, block and refusal inside a wider prefix, and
+ * spares a single source for `grace` (0: the configured one). *ret_lifted: how many. GUARD_NOT_BANNED:
+ * there was none (the grace is given all the same). GUARD_COVERED: the prefix is inside a block,
+ * *ret_conflict.
  */
 int guard_unban(struct guard *guard, const struct prefix *prefix, usec_t grace, usec_t now,
 		unsigned *ret_lifted, struct prefix *ret_conflict) MUST_CHECK;
-/* Lifts every ban and block, without grace. Returns how many. */
+/* Lifts every ban, block and refusal, without grace. Returns how many. */
 unsigned guard_flush(struct guard *guard, usec_t now);
 
 /*
- * Never banned from now on (duration 0: without end): lifts bans and blocks inside the prefix; *ret_lifted
- * of them. COVERED, OVERLAPS, LIST_FULL.
+ * Never banned from now on (duration 0: without end): lifts bans, blocks and refusals inside the prefix;
+ * *ret_lifted of them. COVERED, OVERLAPS, LIST_FULL.
  */
 int guard_allow(struct guard *guard, const struct prefix *prefix, usec_t duration, const char *text,
 		usec_t now, unsigned *ret_lifted, struct prefix *ret_conflict) MUST_CHECK;

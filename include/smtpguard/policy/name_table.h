@@ -30,13 +30,20 @@ enum ptr_state name_table_state(struct name_table *table, const struct address *
  */
 bool name_table_should_ask(struct name_table *table, const struct address *address, usec_t now,
 			   bool urgent);
+/* Whether an answer may still come. */
+bool name_table_is_asking(const struct name_table *table, const struct address *address);
 /* An answer, asked for or not (the latter is ignored: false). */
 bool name_table_answer(struct name_table *table, const struct name_answer *answer, usec_t now);
 /* Nothing that was asked will be answered (worker gone). */
 void name_table_forget_questions(struct name_table *table);
-/* Ends questions older than three deadlines: the worker answers within two. */
-void name_table_expire_questions(struct name_table *table, usec_t now);
-/* When the address may be asked again after a failure; USEC_NEVER if nothing is due. */
+/* When the next question ends without an answer: after three deadlines. USEC_NEVER: none is under way. */
+usec_t name_table_next_expiry(const struct name_table *table);
+/* Ends those. Returns how many. */
+unsigned name_table_expire_questions(struct name_table *table, usec_t now);
+/*
+ * When the address may be asked urgently: after now if it failed lately. USEC_NEVER: it was never asked,
+ * is being asked about, or its answer is fresh.
+ */
 usec_t name_table_retry_at(struct name_table *table, const struct address *address, usec_t now);
 
 struct name_table_stats {

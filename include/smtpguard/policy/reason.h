@@ -17,10 +17,11 @@ enum limit_kind {
 	LIMIT_NEW,
 	LIMIT_VERIFIED_CONCURRENT,
 	LIMIT_OPERATOR, /* banned by hand; text holds the operator's reason */
+	LIMIT_REVERSE_DNS, /* refused by the gate: reverse_dns = "require" */
 	LIMIT_KINDS
 };
 
-/* "none" "concurrent" "new" "verified_concurrent" "operator" */
+/* "none" "concurrent" "new" "verified_concurrent" "operator" "reverse_dns" */
 const char *limit_kind_name(enum limit_kind kind);
 
 struct ban_reason {
@@ -35,7 +36,7 @@ struct ban_reason {
 
 /*
  * "smtp 23>10 concurrent; no PTR", "smtp 12>10 new/300s; PTR does not resolve back",
- * "operator: spam run". Writes and returns text.
+ * "smtp reverse_dns; no PTR", "operator: spam run". Writes and returns text.
  */
 const char *reason_format(const struct ban_reason *reason, char text[static REASON_COMMENT_MAX]);
 /* The inverse, as far as the comment tells; anything else ends in .text with limit LIMIT_NONE. */

@@ -22,6 +22,13 @@
 enum reverse_dns_use {
 	REVERSE_DNS_IGNORE,
 	REVERSE_DNS_EXEMPT, /* a verified source is only held to verified_concurrent */
+	REVERSE_DNS_REQUIRE, /* likewise, and nobody else gets in: the gate (SPEC 7) */
+};
+
+/* What the gate asks of a source. */
+enum reverse_dns_test {
+	REVERSE_DNS_TEST_FCRDNS, /* some PTR name resolves back to it */
+	REVERSE_DNS_TEST_PTR,	 /* it has a PTR record */
 };
 
 struct service_settings {
@@ -32,7 +39,8 @@ struct service_settings {
 	uint32_t new_count;	 /* more handshakes than this in any new_window */
 	usec_t new_window;	 /* never 0 */
 	enum reverse_dns_use reverse_dns;
-	uint32_t verified_concurrent; /* REVERSE_DNS_EXEMPT: limit of verified sources */
+	enum reverse_dns_test reverse_dns_test; /* REVERSE_DNS_REQUIRE */
+	uint32_t verified_concurrent; /* not REVERSE_DNS_IGNORE: limit of verified sources */
 	uint32_t ceiling;	      /* packet path: connections at once of an untrusted source */
 	bool observe;		      /* this service only, or because the whole program observes */
 };
@@ -51,6 +59,13 @@ struct ban_settings {
 	usec_t max_duration, forget_after;
 	uint32_t max_bans;	 /* per address family: the size of the kernel's sets */
 	uint32_t max_per_minute; /* breaker; never 0 */
+};
+
+/* The packet-path gate (SPEC 3, gate). */
+struct gate_settings {
+	uint16_t queue;	   /* NFQUEUE number */
+	usec_t hold;	   /* a packet waits at most so long for the answer */
+	uint32_t max_held; /* packets that wait at once; further ones pass */
 };
 
 enum ban_action { BAN_ACTION_DROP, BAN_ACTION_REJECT };
@@ -74,11 +89,16 @@ struct guard_settings {
 	usec_t unban_grace;
 	usec_t verified_for; /* how long a verified source passes the ceiling without being asked again */
 	struct name_settings names;
+	struct gate_settings gate;
 	struct prefix_set *allowed; /* never banned; owned by whoever owns the settings */
 };
 
 /* The index of the service that guards a port, or -1. */
 int settings_service_of_port(const struct guard_settings *settings, uint16_t port);
+/* Whether a verified name counts for the service. */
+bool settings_honours_names(const struct service_settings *service);
+/* Whether some service asks the gate for a name, and is not only observed. */
+bool settings_wants_gate(const struct guard_settings *settings);
 int settings_service_by_name(const struct guard_settings *settings, const char *name);
 /* All guarded ports, ascending, at most GUARDED_PORTS_MAX; only those of enforcing services if asked. */
 unsigned settings_ports(const struct guard_settings *settings, bool only_enforcing,

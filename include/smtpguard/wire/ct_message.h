@@ -27,3 +27,9 @@ int ct_message_decode(const struct nlmsghdr *nlh, struct ct_event *ret_event) MU
 
 /* A dump of all connections of both families. Returns its length in bytes. */
 size_t ct_dump_request(uint8_t bytes[static CT_DUMP_REQUEST_BYTES], uint32_t sequence);
+
+/*
+ * Finds out whether the kernel reads CTA_FILTER (5.9 and later): a dump filtered by a tuple without an
+ * address family. One that reads it answers -EOPNOTSUPP, any other begins the dump. Returns its length.
+ */
+size_t ct_filter_probe_request(uint8_t bytes[static CT_DUMP_REQUEST_BYTES], uint32_t sequence);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <libmnl/libmnl.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "smtpguard/base/address.h"
@@ -16,10 +17,15 @@
 #define NFT_SET_BANNED6 "banned6"
 #define NFT_SET_TRUSTED4 "trusted4"
 #define NFT_SET_TRUSTED6 "trusted6"
+#define NFT_SET_REFUSED4 "refused4"
+#define NFT_SET_REFUSED6 "refused6"
+#define NFT_SET_PASSED4 "passed4"
+#define NFT_SET_PASSED6 "passed6"
+#define NFT_SET_GATED_PORTS "gated_ports"
 #define NFT_COMMENT_MAX 128 /* with the final NUL */
 #define NFT_ELEMENT_DUMP_REQUEST_BYTES 256
 
-enum nft_set { NFT_SET_BANNED, NFT_SET_TRUSTED };
+enum nft_set { NFT_SET_BANNED, NFT_SET_TRUSTED, NFT_SET_REFUSED, NFT_SET_PASSED };
 
 enum {
 	NFT_BATCH_FULL = 1, /* no room for this change: send, and begin a new batch */
@@ -43,6 +49,8 @@ int nft_batch_put(struct nft_batch *batch, enum nft_set set, const struct prefix
 /* Takes the element out, whether or not it is there. */
 int nft_batch_drop(struct nft_batch *batch, enum nft_set set,
 		   const struct prefix *prefix) MUST_CHECK;
+/* Puts a port into the set gated_ports, likewise. */
+int nft_batch_put_port(struct nft_batch *batch, uint16_t port, usec_t timeout) MUST_CHECK;
 /* Closes the batch and gives its bytes, valid until the next clear. */
 void nft_batch_finish(struct nft_batch *batch, const void **ret_bytes, size_t *ret_size);
 
@@ -54,6 +62,7 @@ struct nft_element {
 	uint8_t key[16];
 	unsigned key_length;	/* 4 or 16 */
 	usec_t timeout, remaining; /* USEC_NEVER: none */
+	bool counted; /* it has a counter (or another expression) of its own */
 	char comment[NFT_COMMENT_MAX]; /* as found: foreign text; empty if there is none */
 };
 
