@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,93 +9,8 @@
 
 #include "cli_priv.h"
 
-#define REQUEST_BYTES_MAX 1025 /* the protocol's longest line, with the newline */
 #define ANSWER_BYTES_MAX (256u << 20)
 #define ANSWER_TIMEOUT_S 30
-
-/* --- the request --- */
-
-struct request {
-	char text[REQUEST_BYTES_MAX];
-	size_t used;
-	bool failed; /* too long */
-};
-
-static void put(struct request *request, char c)
-{
-	if (request->used == sizeof(request->text))
-		request->failed = true;
-	else
-		request->text[request->used++] = c;
-}
-
-static void put_text(struct request *request, const char *text)
-{
-	for (; *text; text++)
-		put(request, *text);
-}
-
-static void put_parameter(struct request *request, const char *name, const char *value)
-{
-	put(request, ' ');
-	put_text(request, name);
-	put_text(request, "=\"");
-	for (; *value; value++) {
-		if (*value == '"' || *value == '\\')
-			put(request, '\\');
-		put(request, *value);
-	}
-	put(request, '"');
-}
-
-static bool has_control_character(const char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			return true;
-	return false;
-}
-
-static enum exit_code build(struct request *request, const struct verb *verb,
-			    const struct arguments *arguments)
-{
-	const char *word = arguments->word;
-
-	put_text(request, verb->name);
-	if (verb->action) {
-		put(request, ' ');
-		put_text(request, verb->action);
-	}
-	if (word && (has_control_character(word) || strpbrk(word, " \"="))) {
-		complain("%s: the argument is no address", verb->name);
-		return EXIT_USAGE;
-	}
-	if (word && verb->word_parameter) {
-		put_parameter(request, verb->word_parameter, word);
-	} else if (word) {
-		put(request, ' ');
-		put_text(request, word);
-	}
-	for (unsigned i = 0; i < VERB_OPTIONS_MAX; i++) {
-		if (!arguments->values[i])
-			continue;
-		if (has_control_character(arguments->values[i])) {
-			complain("%s: --%s: control characters are not allowed", verb->name,
-				 verb->options[i].name);
-			return EXIT_USAGE;
-		}
-		put_parameter(request, verb->options[i].name, arguments->values[i]);
-	}
-	put(request, '\n');
-	if (request->failed) {
-		complain("%s: arguments too long; allowed: %d bytes", verb->name,
-			 REQUEST_BYTES_MAX - 1);
-		return EXIT_USAGE;
-	}
-	return EXIT_DONE;
-}
-
-/* --- the connection --- */
 
 static const char *hint_of(int error)
 {
@@ -107,8 +21,11 @@ static const char *hint_of(int error)
 
 static enum exit_code unreachable(const struct cli *cli, int error)
 {
-	complain("no daemon at %s: %s; %s", cli->socket_path, strerror(error), hint_of(error));
-	return EXIT_UNREACHABLE;
+	bool is_closed = error == EACCES || error == EPERM;
+
+	return fail_with(cli, EXIT_UNREACHABLE, "%s %s: %s; %s",
+			 is_closed ? "no access to" : "no daemon at", cli->socket_path,
+			 strerror(error), hint_of(error));
 }
 
 static int dial(const char *path)
@@ -149,26 +66,31 @@ static int send_all(int fd, const char *data, size_t length)
 	return 0;
 }
 
-enum exit_code connection_open(struct connection *connection, const struct cli *cli,
-			       const struct verb *verb, const struct arguments *arguments)
+enum exit_code connection_send(struct connection *connection, const struct cli *cli,
+			       const struct request *request)
 {
-	struct request request = { .used = 0 };
-	enum exit_code code = build(&request, verb, arguments);
 	int r;
 
-	*connection = (struct connection){ .fd = -1 };
-	if (code != EXIT_DONE)
-		return code;
-	connection->fd = dial(cli->socket_path);
+	*connection = (struct connection){ .fd = dial(cli->socket_path) };
 	if (connection->fd < 0)
 		return unreachable(cli, -connection->fd);
-	r = send_all(connection->fd, request.text, request.used);
+	r = send_all(connection->fd, request->text, request->used);
 	/* a daemon that refuses the connection has said why before it closed it */
 	if (r < 0 && r != -EPIPE && r != -ECONNRESET) {
 		connection_close(connection);
 		return unreachable(cli, -r);
 	}
 	return EXIT_DONE;
+}
+
+enum exit_code connection_open(struct connection *connection, const struct cli *cli,
+			       const struct verb *verb, const struct arguments *arguments)
+{
+	struct request request;
+	enum exit_code code = request_of_verb(&request, cli, verb, arguments);
+
+	*connection = (struct connection){ .fd = -1 };
+	return code == EXIT_DONE ? connection_send(connection, cli, &request) : code;
 }
 
 void connection_close(struct connection *connection)
@@ -233,73 +155,4 @@ int connection_read(struct connection *connection, const char **ret_line)
 			return -errno;
 		connection->used += (size_t)n;
 	}
-}
-
-/* --- the answer --- */
-
-/* The message is the first of the problems, if there is a list of them. */
-static void complain_about(const json_t *answer)
-{
-	const json_t *problems = json_object_get(answer, "problems"), *problem;
-	size_t i;
-
-	if (json_array_size(problems) == 0)
-		complain("%s", text_of(answer, "message"));
-	json_array_foreach(problems, i, problem)
-		complain("%s", json_string_value(problem) ? json_string_value(problem) : "-");
-}
-
-enum exit_code answer_parse(const struct cli *cli, const char *line, json_t **ret_answer)
-{
-	json_error_t error;
-	json_t *answer = json_loads(line, JSON_REJECT_DUPLICATES, &error);
-	enum exit_code code;
-
-	if (!json_is_object(answer)) {
-		complain("what answers at %s is not smtpguardd", cli->socket_path);
-		json_decref(answer);
-		return EXIT_UNREACHABLE;
-	}
-	if (is_true(answer, "ok")) {
-		*ret_answer = answer;
-		return EXIT_DONE;
-	}
-	complain_about(answer);
-	code = strcmp(text_of(answer, "code"), "bad-command") ? EXIT_REFUSED : EXIT_USAGE;
-	json_decref(answer);
-	return code;
-}
-
-enum exit_code ask(const struct cli *cli, const struct verb *verb,
-		   const struct arguments *arguments,
-		   void (*show)(const struct cli *cli, const json_t *answer))
-{
-	struct connection connection;
-	enum exit_code code = connection_open(&connection, cli, verb, arguments);
-	const char *line;
-	json_t *answer;
-	int r;
-
-	if (code != EXIT_DONE)
-		return code;
-	do
-		r = connection_read(&connection, &line);
-	while (r == -EINTR);
-	if (r <= 0) {
-		complain("no answer from %s: %s", cli->socket_path,
-			 r == 0 ? "the daemon closed the connection" :
-			 r == -EAGAIN ? "the daemon does not respond" : strerror(-r));
-		connection_close(&connection);
-		return EXIT_UNREACHABLE;
-	}
-	if (cli->json)
-		puts(line);
-	code = answer_parse(cli, line, &answer);
-	if (code == EXIT_DONE) {
-		if (!cli->json)
-			show(cli, answer);
-		json_decref(answer);
-	}
-	connection_close(&connection);
-	return code;
 }

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +11,30 @@
 
 #include "cli_priv.h"
 
-/* The order of the help: looking first, then changing. */
+/* The order of the help: looking first, then changing. Another verb is one row more. */
 static const struct verb *const verbs[] = {
-	&verb_status,	 &verb_sources,	     &verb_bans,       &verb_explain, &verb_events,
-	&verb_ban,	 &verb_unban,	     &verb_allow_list, &verb_allow_add,
-	&verb_allow_remove, &verb_flush,     &verb_reload,     &verb_check_config,
+	&verb_status,
+	&verb_top,
+	&verb_sources,
+	&verb_bans,
+	&verb_explain,
+	&verb_history,
+	&verb_events,
+	&verb_metrics,
+	&verb_digest,
+	&verb_suggest_limits,
+	&verb_ban,
+	&verb_unban,
+	&verb_allow_list,
+	&verb_allow_add,
+	&verb_allow_remove,
+	&verb_mode,
+	&verb_flush,
+	&verb_reload,
+	&verb_check_config,
+	&verb_doctor,
+	&verb_import_csf,
+	&verb_import_apf,
 };
 
 enum { OPTION_JSON = 256, OPTION_VERSION, OPTION_VERB /* + index of the verb's option */ };
@@ -29,21 +47,6 @@ static const struct option global_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 #define N_GLOBAL_OPTIONS (ARRAY_SIZE(global_options) - 1)
-
-void complain(const char *format, ...)
-{
-	char text[2 * CELL_TEXT_MAX];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	for (char *p = text; *p; p++)
-		if (*p < 0x20 || *p > 0x7e)
-			*p = '?';
-	fflush(stdout);
-	fprintf(stderr, "smtpguard: %s\n", text);
-}
 
 static void print_synopsis(FILE *file, const struct verb *verb)
 {
@@ -71,7 +74,7 @@ static void print_help(FILE *file)
 	fprintf(file,
 		"\n"
 		"  -s, --socket PATH   control socket (default %s, or SMTPGUARD_SOCKET)\n"
-		"      --json          print the daemon's answer as it came\n"
+		"      --json          print one JSON document on one line, errors too\n"
 		"  -h, --help          this text; after a command: about that command\n"
 		"      --version       print the version\n"
 		"\n"
@@ -128,20 +131,41 @@ static bool is_help(const char *word)
 	return word && (!strcmp(word, "--help") || !strcmp(word, "-h"));
 }
 
-static enum exit_code unknown_verb(char *const *words)
+/* With --json anywhere, since what went wrong may stand before it. */
+static bool wants_json(char *const *words)
+{
+	for (; *words && strcmp(*words, "--"); words++)
+		if (!strcmp(*words, "--json"))
+			return true;
+	return false;
+}
+
+/* `allow` is the beginning of a command. */
+static bool has_actions(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (verbs[i]->action && !strcmp(name, verbs[i]->name))
+			return true;
+	return false;
+}
+
+static enum exit_code unknown_verb(struct cli *cli, char *const *words)
 {
 	if (is_help(words[1]) && print_actions(stdout, words[0]))
 		return EXIT_DONE;
-	complain("unknown command: %s%s%s", words[0], words[1] ? " " : "",
-		 words[1] ? words[1] : "");
+	cli->json = cli->json || wants_json(words);
+	fail_with(cli, EXIT_USAGE, "%s: %s%s%s",
+		  has_actions(words[0]) && !words[1] ? "incomplete command" : "unknown command",
+		  words[0], words[1] ? " " : "", words[1] ? words[1] : "");
 	if (!print_actions(stderr, words[0]))
 		print_help(stderr);
 	return EXIT_USAGE;
 }
 
-static enum exit_code usage(const struct verb *verb, const char *what, const char *which)
+static enum exit_code usage(const struct cli *cli, const struct verb *verb, const char *what,
+			    const char *which)
 {
-	complain("%s: %s%s", verb->name, what, which);
+	fail_with(cli, EXIT_USAGE, "%s: %s%s", verb->name, what, which);
 	fprintf(stderr, "usage: smtpguard ");
 	print_synopsis(stderr, verb);
 	fprintf(stderr, "\n");
@@ -184,17 +208,18 @@ static int take_protocol_form(const struct verb *verb, const char *word,
 	return 1;
 }
 
-static enum exit_code take_words(const struct verb *verb, char **words, struct arguments *arguments)
+static enum exit_code take_words(const struct cli *cli, const struct verb *verb, char **words,
+				 struct arguments *arguments)
 {
 	for (; *words; words++) {
 		if (take_protocol_form(verb, *words, arguments))
 			continue;
 		if (!verb->word || arguments->word || (strchr(*words, '=') && verb->needs_word))
-			return usage(verb, "unexpected argument: ", *words);
+			return usage(cli, verb, "unexpected argument: ", *words);
 		arguments->word = *words;
 	}
 	if (verb->needs_word && !arguments->word)
-		return usage(verb, "argument missing: ", verb->word);
+		return usage(cli, verb, "argument missing: ", verb->word);
 	return EXIT_DONE;
 }
 
@@ -220,12 +245,15 @@ static enum exit_code run_verb(const struct verb *verb, struct cli *cli, int arg
 			print_verb_help(verb);
 			return EXIT_DONE;
 		}
-		if (option < OPTION_VERB)
-			return usage(verb, option == ':' ? "value missing: " : "unknown option: ",
+		if (option < OPTION_VERB) {
+			cli->json = cli->json || wants_json(argv);
+			return usage(cli, verb,
+				     option == ':' ? "value missing: " : "unknown option: ",
 				     argv[optind - 1]);
+		}
 		arguments.values[option - OPTION_VERB] = optarg ? optarg : "1";
 	}
-	code = take_words(verb, argv + optind, &arguments);
+	code = take_words(cli, verb, argv + optind, &arguments);
 	return code == EXIT_DONE ? verb->run(cli, verb, &arguments) : code;
 }
 
@@ -246,18 +274,20 @@ static enum exit_code run(struct cli *cli, int argc, char **argv)
 			printf("smtpguard %s\n", SMTPGUARD_VERSION);
 			return EXIT_DONE;
 		}
-		complain("%s: %s", option == ':' ? "value missing" : "unknown option",
-			 argv[optind - 1]);
+		cli->json = cli->json || wants_json(argv);
+		fail_with(cli, EXIT_USAGE, "%s: %s",
+			  option == ':' ? "value missing" : "unknown option", argv[optind - 1]);
 		print_help(stderr);
 		return EXIT_USAGE;
 	}
 	if (optind == argc) {
+		fail_with(cli, EXIT_USAGE, "command missing");
 		print_help(stderr);
 		return EXIT_USAGE;
 	}
 	verb = find_verb(argv + optind);
 	if (!verb)
-		return unknown_verb(argv + optind);
+		return unknown_verb(cli, argv + optind);
 	if (verb->action)
 		optind++;
 	return run_verb(verb, cli, argc - optind, argv + optind);

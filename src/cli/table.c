@@ -3,8 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "cli_priv.h"
+
+#define FACT_WIDTH 13
 
 static const char *const colour_codes[] = {
 	[COLOUR_NONE] = "",	      [COLOUR_RED] = "\033[31m",  [COLOUR_GREEN] = "\033[32m",
@@ -27,6 +30,39 @@ static void print_coloured(const struct cli *cli, enum colour colour, const char
 		fputs(text, stdout);
 }
 
+/* Of the terminal; 0: it is none, so whatever reads it wants whole lines. */
+static size_t terminal_width(void)
+{
+	struct winsize size;
+
+	if (fileno(stdout) < 0 || ioctl(fileno(stdout), TIOCGWINSZ, &size) < 0)
+		return 0;
+	return size.ws_col;
+}
+
+/* Broken between words, each further line with this indent. */
+static void print_wrapped(const struct cli *cli, enum colour colour, char *text, size_t used,
+			  size_t indent)
+{
+	size_t width = terminal_width();
+
+	while (width > 2 * indent && used + strlen(text) > width) {
+		char *end = text + width - used;
+
+		while (end > text && *end != ' ')
+			end--;
+		if (end == text)
+			break;
+		*end = '\0';
+		print_coloured(cli, colour, text);
+		printf("\n%*s", (int)indent, "");
+		text = end + 1;
+		used = indent;
+	}
+	print_coloured(cli, colour, text);
+	putchar('\n');
+}
+
 void print_line(const struct cli *cli, enum colour colour, const char *format, ...)
 {
 	char text[2 * CELL_TEXT_MAX];
@@ -36,8 +72,22 @@ void print_line(const struct cli *cli, enum colour colour, const char *format, .
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	make_printable(text);
-	print_coloured(cli, colour, text);
-	putchar('\n');
+	print_wrapped(cli, colour, text, 0, 2);
+}
+
+void print_fact(const struct cli *cli, const char *word, enum colour colour, const char *format, ...)
+{
+	char text[2 * CELL_TEXT_MAX], label[32];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	make_printable(text);
+	snprintf(label, sizeof(label), "%-*s", FACT_WIDTH, word);
+	make_printable(label);
+	print_coloured(cli, COLOUR_BOLD, label);
+	print_wrapped(cli, colour, text, strlen(label), FACT_WIDTH);
 }
 
 void table_begin(struct table *table, const struct column *columns, unsigned n_columns)
@@ -102,71 +152,4 @@ void table_end(struct table *table, const struct cli *cli)
 	}
 	free(table->cells);
 	table->cells = NULL;
-}
-
-enum colour standing_colour(const char *standing)
-{
-	if (!strcmp(standing, "banned") || !strcmp(standing, "refused"))
-		return COLOUR_RED;
-	if (!strcmp(standing, "over-limit") || !strcmp(standing, "resolving") ||
-	    !strcmp(standing, "held"))
-		return COLOUR_YELLOW;
-	if (!strcmp(standing, "exempt") || !strcmp(standing, "allowed"))
-		return COLOUR_GREEN;
-	return COLOUR_NONE;
-}
-
-const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "-";
-}
-
-json_int_t number_of(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
-
-bool is_true(const json_t *object, const char *key)
-{
-	return json_is_true(json_object_get(object, key));
-}
-
-const char *span_format(json_int_t seconds, char text[static SPAN_TEXT_MAX])
-{
-	long long s = seconds;
-
-	if (s >= 86400)
-		snprintf(text, SPAN_TEXT_MAX, "%lldd %lldh", s / 86400, s % 86400 / 3600);
-	else if (s >= 3600)
-		snprintf(text, SPAN_TEXT_MAX, "%lldh %lldm", s / 3600, s % 3600 / 60);
-	else if (s >= 60)
-		snprintf(text, SPAN_TEXT_MAX, "%lldm %llds", s / 60, s % 60);
-	else
-		snprintf(text, SPAN_TEXT_MAX, "%llds", s);
-	return text;
-}
-
-const char *end_format(const json_t *object, const char *key, char text[static SPAN_TEXT_MAX])
-{
-	const char *end = json_string_value(json_object_get(object, key));
-
-	snprintf(text, SPAN_TEXT_MAX, end ? "until %.24s" : "without end", end ? end : "");
-	return text;
-}
-
-const char *reverse_dns_format(const json_t *state, const json_t *names,
-			       char text[static CELL_TEXT_MAX])
-{
-	const char *word = json_string_value(state);
-	const char *name = json_string_value(json_array_get(names, 0));
-	size_t more = json_array_size(names);
-
-	if (name && more > 1)
-		snprintf(text, CELL_TEXT_MAX, "%s %s (+%zu)", word ? word : "-", name, more - 1);
-	else
-		snprintf(text, CELL_TEXT_MAX, "%s%s%s", word ? word : "-", name ? " " : "",
-			 name ? name : "");
-	return text;
 }

@@ -50,13 +50,15 @@ static void show_list(const struct cli *cli, const json_t *answer)
 	}
 	table_begin(&table, columns, ARRAY_SIZE(columns));
 	json_array_foreach(allowed, i, entry) {
-		bool by_hand = !strcmp(text_of(entry, "from"), "operator");
-		const char *end = json_string_value(json_object_get(entry, "expires"));
+		bool endless = !strcmp(text_of(entry, "from"), "operator") &&
+			       !has_text(entry, "expires");
+		char moment[SPAN_TEXT_MAX];
 
 		table_add(&table, COLOUR_NONE, "%s", text_of(entry, "prefix"));
 		table_add(&table, COLOUR_NONE, "%s", text_of(entry, "from"));
-		table_add(&table, COLOUR_NONE, "%s", text_of(entry, "since"));
-		table_add(&table, COLOUR_NONE, "%s", end ? end : by_hand ? "no end" : "-");
+		table_add(&table, COLOUR_NONE, "%s", moment_format(entry, "since", moment));
+		table_add(&table, COLOUR_NONE, "%s",
+			  endless ? "no end" : moment_format(entry, "expires", moment));
 		table_add(&table, COLOUR_NONE, "%s", text_of(entry, "comment"));
 	}
 	table_end(&table, cli);

@@ -24,9 +24,12 @@ static enum exit_code run_ban(const struct cli *cli, const struct verb *verb,
 
 static void show_unban(const struct cli *cli, const json_t *answer)
 {
-	if (json_is_string(json_object_get(answer, "trusted_until")))
+	char moment[SPAN_TEXT_MAX];
+
+	if (has_text(answer, "trusted_until"))
 		print_line(cli, COLOUR_NONE, "%s is unbanned and trusted until %s",
-			   text_of(answer, "source"), text_of(answer, "trusted_until"));
+			   text_of(answer, "source"),
+			   moment_format(answer, "trusted_until", moment));
 	else
 		print_line(cli, COLOUR_NONE, "bans, blocks and refusals lifted: %lld",
 			   (long long)number_of(answer, "unbanned"));

@@ -26,7 +26,7 @@ static void add_ban(struct table *table, const json_t *ban)
 	char span[SPAN_TEXT_MAX];
 
 	table_add(table, COLOUR_NONE, "%s", text_of(ban, "source"));
-	table_add(table, COLOUR_NONE, "%s", text_of(ban, "since"));
+	table_add(table, COLOUR_NONE, "%s", moment_format(ban, "since", span));
 	table_add(table, COLOUR_NONE, "%s",
 		  json_is_integer(left) ? span_format(json_integer_value(left), span) : "no end");
 	if (is_block) {

@@ -46,14 +46,6 @@ static void collect_problem(void *problems, const char *text)
 	require(json_array_append_new(problems, json_string(text)));
 }
 
-/* Steals document. */
-static void print_document(json_t *document)
-{
-	require(json_dumpf(document, stdout, JSON_COMPACT | JSON_ENSURE_ASCII));
-	putchar('\n');
-	json_decref(document);
-}
-
 static json_t *summary(const char *path, const struct guard_settings *settings)
 {
 	json_t *services = json_object();
@@ -81,9 +73,8 @@ static enum exit_code run(const struct cli *cli, const struct verb *verb UNUSED,
 	r = cli->json ? config_load(&config, path, false, collect_problem, problems) :
 			config_load(&config, path, false, config_print_problem, stderr);
 	if (r < 0) {
-		complain("%s: %s", path, strerror(-r));
 		json_decref(problems);
-		return EXIT_REFUSED;
+		return fail_with(cli, EXIT_REFUSED, "%s: %s", path, strerror(-r));
 	}
 	if (r == CONFIG_INVALID) {
 		if (cli->json)

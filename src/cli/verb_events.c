@@ -28,14 +28,14 @@ static void show(const struct cli *cli, const json_t *decision)
 {
 	const char *event = text_of(decision, "event"), *until = "", *expires = "";
 	const char *because = json_string_value(json_object_get(decision, "because"));
+	char moment[SPAN_TEXT_MAX], end[SPAN_TEXT_MAX];
 
-	if ((!strcmp(event, "ban") || !strcmp(event, "refuse")) &&
-	    json_is_string(json_object_get(decision, "expires"))) {
+	if ((!strcmp(event, "ban") || !strcmp(event, "refuse")) && has_text(decision, "expires")) {
 		until = ", until ";
-		expires = text_of(decision, "expires");
+		expires = moment_format(decision, "expires", end);
 	}
 	print_line(cli, event_colour(event), "%s  %-7s  %-15s  %s%s%s%s%s",
-		   text_of(decision, "time"), event, text_of(decision, "source"),
+		   moment_format(decision, "time", moment), event, text_of(decision, "source"),
 		   text_of(decision, "comment"), until, expires, because ? "; " : "",
 		   because ? because : "");
 }
@@ -74,10 +74,9 @@ static enum exit_code follow(const struct cli *cli, struct connection *connectio
 
 		if (r == -EINTR && interrupted)
 			break;
-		if (r <= 0) {
-			complain("%s", r == 0 ? "the daemon closed the connection" : strerror(-r));
-			return EXIT_UNREACHABLE;
-		}
+		if (r <= 0)
+			return fail_with(cli, EXIT_UNREACHABLE, "%s",
+					 r == 0 ? "the daemon closed the connection" : strerror(-r));
 		code = handle(cli, line, first);
 		if (code != EXIT_DONE)
 			return code;
@@ -98,8 +97,7 @@ static enum exit_code run(const struct cli *cli, const struct verb *verb,
 		return code;
 	if (sigaction(SIGINT, &action, NULL) < 0 || sigaction(SIGTERM, &action, NULL) < 0 ||
 	    setsockopt(connection.fd, SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever)) < 0) {
-		complain("cannot follow: %s", strerror(errno));
-		code = EXIT_REFUSED;
+		code = fail_with(cli, EXIT_REFUSED, "cannot follow: %s", strerror(errno));
 	} else {
 		code = follow(cli, &connection);
 	}

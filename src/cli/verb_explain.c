@@ -2,102 +2,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli_priv.h"
+#include "smtpguard-config.h"
+
+#include "explain_priv.h"
+
+enum { OPTION_CONFIG };
+
+/* --- the page --- */
 
 static const struct column columns[] = {
-	{ "SERVICE", false }, { "STANDING", false }, { "NOW", true },  { "LIMIT", true },
-	{ "NEW", true },      { "LIMIT", true },     { "HALF", true }, { "PEAK", true },
-	{ "LAST CHANGE", false },
+	{ "SERVICE", false }, { "STANDING", false }, { "NOW", true },
+	{ "LIMIT", true },    { "NEW", true },	     { "LIMIT", true },
+	{ "HALF", true },     { "PEAK", true },	     { "LAST CHANGE", false },
 };
-
-static void show_ban(const struct cli *cli, const json_t *ban)
-{
-	const json_t *left = json_object_get(ban, "remaining_s");
-	char span[SPAN_TEXT_MAX];
-
-	print_line(cli, COLOUR_RED, "banned: %s", text_of(ban, "comment"));
-	if (json_is_integer(left))
-		print_line(cli, COLOUR_NONE, "  since %s, until %s (%s left)", text_of(ban, "since"),
-			   text_of(ban, "expires"), span_format(json_integer_value(left), span));
-	else
-		print_line(cli, COLOUR_NONE, "  since %s, without end", text_of(ban, "since"));
-	print_line(cli, COLOUR_NONE, "  peak %lld, %lld earlier bans, %s",
-		   (long long)number_of(ban, "peak"), (long long)number_of(ban, "earlier"),
-		   is_true(ban, "enforced") ? "in the kernel's set" : "not in the kernel's set");
-}
-
-/* What the answers about its name came to. */
-static const char *verdict_words(const char *state)
-{
-	if (!strcmp(state, "none"))
-		return "it has no PTR record";
-	if (!strcmp(state, "mismatch"))
-		return "no name of its PTR records resolves back to it";
-	if (!strcmp(state, "verified"))
-		return "its name is verified";
-	return "DNS gave no answer about its name";
-}
-
-static void show_gate(const struct cli *cli, const json_t *gate, const char *source)
-{
-	const char *outcome = text_of(gate, "outcome"), *service = text_of(gate, "service");
-	const char *words = verdict_words(text_of(gate, "reverse_dns"));
-	char end[SPAN_TEXT_MAX];
-
-	end_format(gate, "until", end);
-	if (!strcmp(outcome, "refused")) {
-		print_line(cli, COLOUR_RED, "refused by the gate of %s: %s; since %s, %s", service,
-			   words, text_of(gate, "since"), end);
-		print_line(cli, COLOUR_NONE,
-			   "  to let it in for a while: smtpguard unban %s; for good: "
-			   "smtpguard allow add %s", source, source);
-	} else if (!strcmp(outcome, "passed")) {
-		print_line(cli, COLOUR_NONE,
-			   "let in by the gate of %s without a verified name: %s; since %s, %s",
-			   service, words, text_of(gate, "since"), end);
-	} else if (!strcmp(outcome, "would-refuse")) {
-		print_line(cli, COLOUR_YELLOW,
-			   "the gate would refuse it, but %s is only observed: %s; since %s",
-			   service, words, text_of(gate, "since"));
-	} else if (number_of(gate, "held")) {
-		print_line(cli, COLOUR_YELLOW,
-			   "held by the gate of %s until DNS answers about its name; packets that "
-			   "wait: %lld", service, (long long)number_of(gate, "held"));
-	}
-}
-
-static void show_facts(const struct cli *cli, const json_t *answer)
-{
-	const json_t *ban = json_object_get(answer, "ban");
-	const json_t *block = json_object_get(answer, "block");
-	const json_t *never = json_object_get(answer, "never");
-	const json_t *name = json_object_get(answer, "reverse_dns");
-	const json_t *gate = json_object_get(answer, "gate");
-	char text[CELL_TEXT_MAX], end[SPAN_TEXT_MAX];
-
-	if (json_is_object(ban))
-		show_ban(cli, ban);
-	if (json_is_object(block))
-		print_line(cli, COLOUR_RED, "inside the block %s, since %s, %s%s%s",
-			   text_of(block, "prefix"), text_of(block, "since"),
-			   end_format(block, "expires", end), *text_of(block, "reason") ? ": " : "",
-			   text_of(block, "reason"));
-	if (!json_is_object(ban) && !json_is_object(block))
-		puts("not banned");
-	if (json_is_object(gate))
-		show_gate(cli, gate, text_of(answer, "source"));
-	if (json_is_object(never))
-		print_line(cli, COLOUR_GREEN, "never banned: %s %s", text_of(never, "reason"),
-			   json_is_string(json_object_get(never, "match")) ?
-				   text_of(never, "match") :
-				   "");
-	if (json_is_string(json_object_get(answer, "trusted_until")))
-		print_line(cli, COLOUR_GREEN, "trusted after an unban, until %s",
-			   text_of(answer, "trusted_until"));
-	print_line(cli, COLOUR_NONE, "reverse DNS of %s: %s", text_of(name, "client"),
-		   reverse_dns_format(json_object_get(name, "state"), json_object_get(name, "names"),
-				      text));
-}
 
 /* A limit as the configuration writes it. */
 static void add_limit(struct table *table, json_int_t limit, const char *window)
@@ -119,9 +36,11 @@ static bool is_verified(const json_t *answer, const json_t *limits)
 static void show_services(const struct cli *cli, const json_t *answer)
 {
 	const json_t *services = json_object_get(answer, "services"), *service;
+	char moment[SPAN_TEXT_MAX];
 	struct table table;
 	size_t i;
 
+	putchar('\n');
 	table_begin(&table, columns, ARRAY_SIZE(columns));
 	json_array_foreach(services, i, service) {
 		const json_t *limits = json_object_get(service, "limits");
@@ -130,38 +49,111 @@ static void show_services(const struct cli *cli, const json_t *answer)
 
 		table_add(&table, COLOUR_NONE, "%s", text_of(service, "service"));
 		table_add(&table, standing_colour(standing), "%s", standing);
-		table_add(&table, COLOUR_NONE, "%lld", (long long)number_of(service, "concurrent"));
+		table_add(&table, COLOUR_NONE, "%lld", count_of(service, "concurrent"));
 		add_limit(&table,
 			  number_of(limits, verified ? "verified_concurrent" : "concurrent"), NULL);
-		table_add(&table, COLOUR_NONE, "%lld", (long long)number_of(service, "new"));
+		table_add(&table, COLOUR_NONE, "%lld", count_of(service, "new"));
 		add_limit(&table, verified ? 0 : number_of(limits, "new"),
 			  text_of(limits, "window"));
-		table_add(&table, COLOUR_NONE, "%lld", (long long)number_of(service, "half_open"));
-		table_add(&table, COLOUR_NONE, "%lld", (long long)number_of(service, "peak"));
-		table_add(&table, COLOUR_NONE, "%s", text_of(service, "last_change"));
+		table_add(&table, COLOUR_NONE, "%lld", count_of(service, "half_open"));
+		table_add(&table, COLOUR_NONE, "%lld", count_of(service, "peak"));
+		table_add(&table, COLOUR_NONE, "%s", moment_format(service, "last_change", moment));
 	}
 	table_end(&table, cli);
 }
 
-static void show(const struct cli *cli, const json_t *answer)
+static void show_allow(const struct cli *cli, const json_t *answer, const struct allow_lines *allow)
 {
-	const char *address = text_of(answer, "address"), *source = text_of(answer, "source");
+	const char *never = text_of(json_object_get(answer, "never"), "reason");
+	bool covered = allow->n && allow->lines[0].covers;
 
-	if (strcmp(address, source))
-		print_line(cli, COLOUR_BOLD, "%s, counted as %s", address, source);
-	else
-		print_line(cli, COLOUR_BOLD, "%s", address);
-	show_facts(cli, answer);
+	allow_lines_show(cli, allow);
+	if (!strcmp(never, "allow list") && !covered && !*allow->problem)
+		print_fact(
+			cli, "", COLOUR_GREEN,
+			"allowed by hand, or by a file that changed since: smtpguard allow list");
+}
+
+void explain_page_show(const struct cli *cli, const json_t *answer, const json_t *history,
+		       const struct allow_lines *allow)
+{
+	standing_show(cli, answer);
+	show_allow(cli, answer, allow);
 	if (is_true(answer, "seen"))
 		show_services(cli, answer);
 	else
-		puts("not seen: no connection to a guarded port is remembered");
+		prospects_show(cli, answer);
+	timeline_show(cli, answer, json_object_get(history, "history"));
+	if (history && !is_true(history, "ok"))
+		print_line(cli, COLOUR_YELLOW, "earlier events are not to be had: %s",
+			   text_of(history, "message"));
+}
+
+/* --- the verb --- */
+
+/* The daemon's answer with what this command added. */
+static enum exit_code print_all(json_t *answer, json_t *history, const struct allow_lines *allow)
+{
+	json_t *records = json_object_get(history, "history");
+	int r = json_object_set(answer, "history", records ? records : json_null());
+
+	r |= json_object_set_new(answer, "history_problem",
+				 records ? json_null() : json_string(text_of(history, "message")));
+	r |= json_object_set_new(answer, "allow_files", allow_lines_json(allow));
+	return print_document(r == 0 ? json_incref(answer) : NULL);
+}
+
+/* 1: the answer names no source, it is not one of explain. */
+static int find_allow_lines(const struct arguments *arguments, const json_t *answer,
+			    struct allow_lines *lines)
+{
+	const char *path = arguments->values[OPTION_CONFIG];
+	struct prefix source;
+
+	if (prefix_parse(text_of(answer, "source"), &source) < 0)
+		return 1;
+	allow_lines_find(lines, path ? path : SMTPGUARD_CONFIG_PATH, &source);
+	return 0;
+}
+
+static enum exit_code explain(const struct cli *cli, const struct arguments *arguments,
+			      json_t *answer)
+{
+	const struct parameter parameters[] = { { "source", text_of(answer, "source") },
+						{ "limit", "50" },
+						{ NULL, NULL } };
+	struct allow_lines allow;
+	json_t *history = NULL;
+	enum exit_code code;
+
+	if (find_allow_lines(arguments, answer, &allow))
+		return fail_with(cli, EXIT_UNREACHABLE, "what answers at %s is not smtpguardd",
+				 cli->socket_path);
+	code = fetch(cli, "history", parameters, &history);
+	if (code != EXIT_DONE)
+		return code;
+	if (cli->json)
+		code = print_all(answer, history, &allow);
+	else
+		explain_page_show(cli, answer, history, &allow);
+	json_decref(history);
+	return code;
 }
 
 static enum exit_code run(const struct cli *cli, const struct verb *verb,
 			  const struct arguments *arguments)
 {
-	return ask(cli, verb, arguments, show);
+	const struct arguments asked = { .word = arguments->word };
+	json_t *answer;
+	enum exit_code code = fetch_verb(cli, verb, &asked, &answer);
+
+	if (code != EXIT_DONE)
+		return code;
+	code = check_answer(cli, answer);
+	if (code == EXIT_DONE)
+		code = explain(cli, arguments, answer);
+	json_decref(answer);
+	return code;
 }
 
 const struct verb verb_explain = {
@@ -169,6 +161,7 @@ const struct verb verb_explain = {
 	.alias = "why",
 	.word = "ADDR",
 	.needs_word = true,
-	.help = "all that is known of one address: counts and limits, ban, gate, reverse DNS, trust",
+	.help = "one page about an address: where it stands and why, until when, how to let it in",
+	.options = { { "config", "FILE", "whose allow files to look into (the installed one)" } },
 	.run = run,
 };

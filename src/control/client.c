@@ -19,6 +19,7 @@ void client_free(struct client *client)
 	server->clients[client->index]->index = client->index;
 	server->stats.clients--;
 	server->stats.subscribers -= client->is_subscriber;
+	command_forget_question(client);
 	sd_event_source_unref(client->io);
 	close(client->fd);
 	output_done(&client->output);
@@ -130,7 +131,8 @@ static bool take_line(struct client *client)
 static void work(struct client *client)
 {
 	flush(client);
-	if (client->is_broken || client->is_subscriber || output_pending(&client->output) > 0)
+	if (client->is_broken || client->is_subscriber || client->question ||
+	    output_pending(&client->output) > 0)
 		return;
 	if (client->is_finishing) {
 		client->is_broken = true;
@@ -146,17 +148,19 @@ static void work(struct client *client)
 
 void client_wait(struct client *client)
 {
-	bool busy = output_pending(&client->output) > 0 || command_is_under_way(client) ||
-		    client->is_finishing;
+	/* the peer of one that waits for the ledger is only watched for its end */
+	bool asking = client->question;
+	bool busy = !asking && (output_pending(&client->output) > 0 ||
+				command_is_under_way(client) || client->is_finishing);
 	uint32_t events = 0;
 
 	/* complete lines left over from this turn, or the end after them */
-	if (!busy && !client->is_subscriber)
+	if (!asking && !busy && !client->is_subscriber)
 		busy = client->at_end || memchr(client->input, '\n', client->input_used);
 	client->is_waiting = busy;
 	if (busy)
 		events |= EPOLLOUT;
-	if (!client->at_end && (client->is_subscriber || !busy))
+	if (!client->at_end && !asking && (client->is_subscriber || !busy))
 		events |= EPOLLIN;
 	if (sd_event_source_set_io_events(client->io, events) < 0)
 		client->is_broken = true;
@@ -172,6 +176,8 @@ static int on_client(sd_event_source *source UNUSED, int fd UNUSED, uint32_t rev
 		receive(client);
 	if (client->is_subscriber && revents & (EPOLLHUP | EPOLLERR))
 		client->is_broken = true;
+	if (revents & (EPOLLHUP | EPOLLERR))
+		command_forget_question(client);
 	work(client);
 	if (!client->is_broken)
 		client_wait(client);

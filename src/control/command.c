@@ -56,11 +56,12 @@ static void run_list(struct client *client, struct control_command *command, use
 
 static void run_explain(struct client *client, const struct control_command *command, usec_t now)
 {
-	const struct report_inputs *inputs = client->server->inputs;
-	const struct prefix source = command_source(inputs->guard, &command->prefix);
+	const struct control_server *server = client->server;
+	const struct prefix source = command_source(server->inputs->guard, &command->prefix);
 
 	if (is_single_source(client, &source))
-		client_answer(client, report_explain(inputs, &command->prefix.address, &source, now));
+		client_answer(client, report_explain(server->inputs, server->decisions,
+						     &command->prefix.address, &source, now));
 }
 
 static void subscribe(struct client *client)
@@ -85,6 +86,16 @@ static void dispatch(struct client *client, struct control_command *command, use
 		break;
 	case CONTROL_EXPLAIN:
 		run_explain(client, command, now);
+		break;
+	case CONTROL_HISTORY:
+	case CONTROL_PEAKS:
+		command_ask_ledger(client, command, now);
+		break;
+	case CONTROL_METRICS:
+		client_answer(client, report_metrics(server->inputs, &server->stats, now));
+		break;
+	case CONTROL_MODE:
+		command_mode(client, command);
 		break;
 	case CONTROL_BAN:
 		command_ban(client, command, now);
@@ -125,7 +136,7 @@ void command_run(struct client *client, const char *line, size_t length)
 		client_add_error(client, "bad-command", message);
 		return;
 	}
-	if (control_verb_changes(command.verb) && !client->may_change) {
+	if (control_command_changes(&command) && !client->may_change) {
 		snprintf(message, sizeof(message),
 			 "%s needs root or a member of the configured group (control.group)",
 			 control_verb_name(command.verb));
@@ -137,7 +148,7 @@ void command_run(struct client *client, const char *line, size_t length)
 
 bool command_is_under_way(const struct client *client)
 {
-	return client->list || client->is_unbanning;
+	return client->question || client->list || client->is_unbanning;
 }
 
 static void continue_list(struct client *client, usec_t now)
@@ -170,6 +181,7 @@ static void continue_list(struct client *client, usec_t now)
 		 report_list_total(client->list));
 	client_add(client, text);
 	client->list = report_list_free(client->list);
+	client->reads_ledger = false;
 }
 
 void command_continue(struct client *client)

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The commands that change something: bans, the operator's lists, the configuration.
+ * The commands that change bans and the operator's lists.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "server_priv.h"
@@ -309,48 +308,4 @@ void command_disallow(struct client *client, const struct control_command *comma
 	else
 		client_answer(client, json_pack("{s:b, s:s}", "ok", 1, "removed",
 						prefix_format(&refusal.prefix, text)));
-}
-
-/* --- the configuration --- */
-
-static json_t *list_of_lines(const char *text)
-{
-	json_t *list = json_array();
-
-	while (list && *text) {
-		size_t length = strcspn(text, "\n");
-
-		if (length > 0 && json_array_append_new(list, json_stringn(text, length)) < 0) {
-			json_decref(list);
-			return NULL;
-		}
-		text += length;
-		text += *text == '\n';
-	}
-	return list;
-}
-
-void command_reload(struct client *client)
-{
-	const struct control_actions *actions = &client->server->settings->actions;
-	char *text = NULL, message[MESSAGE_MAX];
-	const char *first;
-	json_t *problems;
-	int r;
-
-	r = actions->reload ? actions->reload(actions->userdata, &text) : -EOPNOTSUPP;
-	problems = list_of_lines(r < 0 && text ? text : "");
-	free(text);
-	first = json_string_value(json_array_get(problems, 0));
-	if (r == 0) {
-		client_answer(client, json_pack("{s:b}", "ok", 1));
-	} else if (first) {
-		client_answer(client, json_pack("{s:b, s:s, s:s, s:O}", "ok", 0, "code",
-						"bad-configuration", "message", first, "problems",
-						problems));
-	} else {
-		snprintf(message, sizeof(message), "not reloaded: %s", strerror(-r));
-		client_add_error(client, "failed", message);
-	}
-	json_decref(problems);
 }

@@ -204,6 +204,19 @@ static void add_gate(struct problems *problems, const struct status_facts *facts
 		    queue->malformed + facts->gate_facts.unreadable);
 }
 
+static void add_allow(struct problems *problems, const struct status_facts *facts)
+{
+	const struct allow_facts *allow = facts->allow;
+
+	if (!allow)
+		return;
+	if (allow->refused[0])
+		add(problems, "allow files have changed and are not taken over: %s", allow->refused);
+	if (allow->unreadable)
+		add(problems, "trust.cpanel_lists: %u cannot be read by the daemon's user; nobody in them is "
+			      "spared", allow->unreadable);
+}
+
 static void add_bounds(struct problems *problems, const struct status_facts *facts)
 {
 	if (facts->guard.flows_full || facts->guard.flows_evicted)
@@ -252,6 +265,7 @@ json_t *status_problems(const struct status_facts *facts)
 	add_events(&problems, facts);
 	add_resolver(&problems, facts);
 	add_gate(&problems, facts);
+	add_allow(&problems, facts);
 	add_bounds(&problems, facts);
 	if (problems.failed) {
 		json_decref(problems.list);

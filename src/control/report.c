@@ -37,13 +37,18 @@ json_t *report_error(const char *code, const char *message)
 	return json_pack("{s:b, s:s, s:s}", "ok", 0, "code", code, "message", message);
 }
 
-json_t *report_time(usec_t moment)
+json_t *report_wall_time(usec_t wall)
 {
 	char text[TIMESTAMP_TEXT_MAX];
 
-	if (moment == 0 || moment == USEC_NEVER)
+	if (wall == 0 || wall == USEC_NEVER)
 		return json_null();
-	return json_string(clock_format_wall(clock_to_wall(moment), text));
+	return json_string(clock_format_wall(wall, text));
+}
+
+json_t *report_time(usec_t moment)
+{
+	return report_wall_time(moment == 0 || moment == USEC_NEVER ? 0 : clock_to_wall(moment));
 }
 
 static json_t *seconds_left(usec_t until, usec_t now)
@@ -73,7 +78,7 @@ json_t *report_prefix(const struct prefix *prefix)
 	return json_string(prefix_format(prefix, text));
 }
 
-static json_t *window_of(const struct ban_reason *reason)
+json_t *report_window(const struct ban_reason *reason)
 {
 	char text[DURATION_TEXT_MAX];
 
@@ -87,10 +92,8 @@ static const char *service_of(const struct ban_reason *reason)
 	return reason->service[0] ? reason->service : NULL;
 }
 
-static json_t *name_of(const struct ban_reason *reason)
+json_t *report_name(const char *name)
 {
-	const char *name = reason->name;
-
 	return report_names(&name, name[0] ? 1 : 0);
 }
 
@@ -109,8 +112,8 @@ json_t *report_ban(const struct ban *ban, usec_t now)
 			 "expires", report_time(ban->expires), "earlier", (json_int_t)ban->earlier,
 			 "comment", reason_format(reason, comment), "enforced", ban->enforced,
 			 "adopted", ban->adopted, "remaining_s", seconds_left(ban->expires, now),
-			 "peak", (json_int_t)reason->peak, "window", window_of(reason), "names",
-			 name_of(reason), "kind", "ban");
+			 "peak", (json_int_t)reason->peak, "window", report_window(reason), "names",
+			 report_name(reason->name), "kind", "ban");
 }
 
 json_t *report_block(const struct operator_entry *entry)
@@ -158,7 +161,7 @@ json_t *report_decision(const struct guard_op *op)
 			 op->until ? report_time(op->until) : json_null(), "earlier",
 			 op->ban ? (json_int_t)op->ban->earlier : (json_int_t)0, "comment",
 			 reason_format(reason, comment), "peak", (json_int_t)reason->peak, "window",
-			 window_of(reason), "names", name_of(reason), "because", op->because);
+			 report_window(reason), "names", report_name(reason->name), "because", op->because);
 }
 
 json_t *report_limits(const struct service_settings *service)
@@ -184,131 +187,14 @@ json_t *report_limits(const struct service_settings *service)
 			 (json_int_t)service->ceiling);
 }
 
-/* --- explain --- */
-
-/* Of a source that has no entry. */
-static enum standing standing_unseen(const struct guard *guard, const struct prefix *source)
+const char *report_mode_name(const struct guard_settings *settings)
 {
-	const struct operator_entry *block =
-		operator_list_match(guard_list(guard, GUARD_LIST_BLOCKED), &source->address);
-
-	/* the kernel asks for the allowed ones first */
-	if (guard_never(guard, source, NULL) != NEVER_NOT)
-		return STANDING_NORMAL;
-	if ((block && block->prefix.length <= source->length) ||
-	    ban_table_find(guard_bans(guard), source))
-		return STANDING_BANNED;
-	return STANDING_NORMAL;
+	return settings->observe ? "observe" : "enforce";
 }
 
-static json_t *explain_service(const struct report_inputs *inputs, const struct prefix *source,
-			       unsigned index, usec_t now)
+json_t *report_mode(const struct report_inputs *inputs)
 {
-	struct guard *guard = inputs->guard;
-	const struct service_settings *service = &guard_settings(guard)->services[index];
-	struct source_table *sources = guard_sources(guard);
-	struct source *entry = source_table_find(sources, source, (uint8_t)index);
-
-	if (!entry)
-		return json_pack("{s:s, s:b, s:s, s:i, s:i, s:i, s:i, s:n, s:o}", "service",
-				 service->name, "seen", 0, "standing",
-				 report_standing(inputs, source, index,
-						 standing_unseen(guard, source), now),
-				 "concurrent", 0,
-				 "half_open", 0, "new", 0, "peak", 0, "last_change", "limits",
-				 report_limits(service));
-	return json_pack("{s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "service", service->name,
-			 "seen", 1, "standing",
-			 report_standing(inputs, source, index, guard_standing(guard, entry), now),
-			 "concurrent", (json_int_t)entry->concurrent, "half_open",
-			 (json_int_t)entry->half_open, "new",
-			 (json_int_t)source_table_new_count(sources, entry, now,
-							    service->new_window),
-			 "peak", (json_int_t)entry->peak, "last_change",
-			 report_time(entry->last_change), "limits", report_limits(service));
-}
-
-static json_t *explain_services(const struct report_inputs *inputs, const struct prefix *source,
-				usec_t now)
-{
-	const struct guard_settings *settings = guard_settings(inputs->guard);
-	json_t *list = json_array();
-
-	for (unsigned i = 0; list && i < settings->n_services; i++) {
-		if (json_array_append_new(list, explain_service(inputs, source, i, now)) < 0) {
-			json_decref(list);
-			return NULL;
-		}
-	}
-	return list;
-}
-
-/* The source's newest entry tells which of its addresses was looked up last. */
-static const struct source *newest_entry(struct guard *guard, const struct prefix *source)
-{
-	const struct source *newest = NULL;
-
-	for (unsigned i = 0; i < guard_settings(guard)->n_services; i++) {
-		const struct source *entry =
-			source_table_find(guard_sources(guard), source, (uint8_t)i);
-
-		if (entry && (!newest || entry->last_change > newest->last_change))
-			newest = entry;
-	}
-	return newest;
-}
-
-static json_t *explain_never(struct guard *guard, const struct prefix *source)
-{
-	struct prefix match;
-	enum never_reason never = guard_never(guard, source, &match);
-
-	if (never == NEVER_NOT)
-		return json_null();
-	return json_pack("{s:s, s:o}", "reason", never_reason_name(never), "match",
-			 never == NEVER_ALLOWED ? report_prefix(&match) : json_null());
-}
-
-static json_t *explain_name(struct guard *guard, const struct address *client, usec_t now)
-{
-	const char *names[PTR_NAMES_MAX];
-	char text[ADDRESS_TEXT_MAX];
-	unsigned n_names = 0;
-	enum ptr_state state = name_table_state(guard_names(guard), client, now, names, &n_names);
-
-	return json_pack("{s:s, s:s, s:o}", "client", address_format(client, text), "state",
-			 ptr_state_name(state), "names", report_names(names, n_names));
-}
-
-/* A block that contains the source, or a part of it. */
-static json_t *explain_block(struct guard *guard, const struct prefix *source)
-{
-	const struct operator_entry *entry =
-		operator_list_overlap(guard_list(guard, GUARD_LIST_BLOCKED), source);
-
-	return entry ? report_block(entry) : json_null();
-}
-
-json_t *report_explain(const struct report_inputs *inputs, const struct address *address,
-		       const struct prefix *source, usec_t now)
-{
-	struct guard *guard = inputs->guard;
-	const struct source *entry = newest_entry(guard, source);
-	const struct ban *ban = ban_table_find(guard_bans(guard), source);
-	const struct gate_source *gated = guard_gate_source(guard, source, now);
-	const struct address *client = entry ? &entry->name_client :
-				       gated ? &gated->client :
-					       address;
-	char text[ADDRESS_TEXT_MAX];
-
-	return json_pack("{s:b, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "ok", 1, "address",
-			 address_format(address, text), "source", report_prefix(source), "seen",
-			 entry || ban || gated, "ban", ban ? report_ban(ban, now) : json_null(), "block",
-			 explain_block(guard, source), "never",
-			 explain_never(guard, source),
-			 "trusted_until", report_time(guard_grace_until(guard, source, now)),
-			 "reverse_dns",
-			 explain_name(guard, client, now), "gate",
-			 report_gate(inputs, source, now), "services",
-			 explain_services(inputs, source, now));
+	return json_pack("{s:b, s:s, s:b}", "ok", 1, "mode",
+			 report_mode_name(guard_settings(inputs->guard)), "ordered",
+			 *inputs->mode_ordered);
 }

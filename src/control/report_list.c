@@ -6,6 +6,7 @@
 #include "smtpguard/control/report.h"
 
 #include "report_priv.h"
+#include "report_rows_priv.h"
 #include "report_sources_priv.h"
 
 struct report_list {
@@ -26,12 +27,14 @@ struct report_list {
 	uint32_t next_file;
 
 	struct source_selection *sources;
+	struct ledger_rows *rows;
 };
 
 struct report_list *report_list_free(struct report_list *list)
 {
 	if (list) {
 		source_selection_free(list->sources);
+		ledger_rows_free(list->rows);
 		free(list);
 	}
 	return NULL;
@@ -59,9 +62,30 @@ int report_list_new(struct report_list **ret_list, const struct report_inputs *i
 	return 0;
 }
 
+int report_list_of_answer(struct report_list **ret_list, enum control_verb verb,
+			  const struct ledger_answer *answer)
+{
+	struct report_list *list = calloc(1, sizeof(*list));
+	int r;
+
+	if (!list)
+		return -ENOMEM;
+	list->verb = verb;
+	r = ledger_rows_new(&list->rows, answer);
+	if (r < 0)
+		report_list_free(list);
+	else
+		*ret_list = list;
+	return r;
+}
+
 const char *report_list_key(const struct report_list *list)
 {
 	switch (list->verb) {
+	case CONTROL_HISTORY:
+		return "history";
+	case CONTROL_PEAKS:
+		return "peaks";
 	case CONTROL_BANS:
 		return "bans";
 	case CONTROL_ALLOW_LIST:
@@ -73,6 +97,8 @@ const char *report_list_key(const struct report_list *list)
 
 uint64_t report_list_total(const struct report_list *list)
 {
+	if (list->rows)
+		return ledger_rows_total(list->rows);
 	return list->sources ? source_selection_total(list->sources) : list->total;
 }
 
@@ -158,7 +184,9 @@ int report_list_next(struct report_list *list, usec_t now, json_t **ret_entry)
 	json_t *entry;
 	int r;
 
-	if (list->verb == CONTROL_BANS)
+	if (list->rows)
+		r = ledger_rows_next(list->rows, &entry);
+	else if (list->verb == CONTROL_BANS)
 		r = next_of_bans(list, now, &entry);
 	else if (list->verb == CONTROL_ALLOW_LIST)
 		r = next_of_allowed(list, &entry);

@@ -23,6 +23,13 @@ json_t *report_prefix(const struct prefix *prefix);
 /* Adds a member, stealing value. NULL (both released) when either is missing. */
 json_t *report_with(json_t *object, const char *key, json_t *value);
 json_t *report_names(const char *const *names, unsigned n_names);
+/* The list of one name, or of none. */
+json_t *report_name(const char *name);
+/* report_time() of a wall-clock time. */
+json_t *report_wall_time(usec_t wall);
+/* The window of a ban for `new`; null for other limits. */
+json_t *report_window(const struct ban_reason *reason);
+const char *report_mode_name(const struct guard_settings *settings);
 /* A block as a member of `bans`: the keys of report_ban(). */
 json_t *report_block_as_ban(const struct operator_entry *entry, usec_t now);
 /* A service's limits, ceiling, reverse-DNS use and mode. */

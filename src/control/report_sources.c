@@ -175,7 +175,7 @@ static int select_all(struct source_selection *selection, const struct control_c
 		if (selection->service < 0)
 			return REPORT_UNKNOWN_SERVICE;
 	}
-	selection->capacity = command->limit ? command->limit : CONTROL_SOURCES_LIMIT_DEFAULT;
+	selection->capacity = command->limit ? command->limit : CONTROL_LIMIT_DEFAULT;
 	selection->picks = calloc(selection->capacity, sizeof(*selection->picks));
 	if (!selection->picks)
 		return -ENOMEM;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Everything `status` speaks of, gathered once: the numbers and the sentences made of them agree.
+ * Everything `status` and `metrics` speak of, gathered once: the numbers and the sentences made of them
+ * agree.
  */
 #pragma once
 
@@ -30,6 +31,7 @@ struct status_facts {
 	struct ledger_stats ledger;
 	struct reconcile_facts reconcile;
 	struct gate_facts gate_facts;
+	const struct allow_facts *allow; /* NULL: none are followed */
 	struct gate_stats gate;
 	struct packet_queue_stats queue;
 	struct service_facts services[SERVICES_MAX];
@@ -39,6 +41,11 @@ struct status_facts {
 	usec_t sync_age; /* since the last complete dump, if there was one */
 	bool has_writer, has_closer, has_ledger;
 };
+
+/* report_facts.c. facts is zeroed before. */
+void status_gather(const struct report_inputs *inputs, usec_t now, struct status_facts *facts);
+/* Bans are put into the kernel. */
+bool status_is_enforcing(const struct status_facts *facts);
 
 /* report_upkeep.c: members of the answer. */
 json_t *status_reconcile(const struct status_facts *facts);

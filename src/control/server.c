@@ -104,6 +104,7 @@ struct control_server *control_server_free(struct control_server *server)
 		unlink(server->path);
 	if (server->fd >= 0)
 		close(server->fd);
+	decision_ring_free(server->decisions);
 	free(server->clients);
 	free(server);
 	return NULL;
@@ -137,12 +138,15 @@ int control_server_new(struct control_server **ret_server, sd_event *event, int 
 	server->settings = settings;
 	server->inputs = inputs;
 	server->max_clients = settings->max_clients;
+	server->stats.started_wall = clock_to_wall(inputs->started);
 	server->clients = calloc(MAX_OF(settings->max_clients, 1u), sizeof(*server->clients));
 	r = snprintf(server->path, sizeof(server->path), "%s", settings->path);
 	if (r < 0 || (size_t)r >= sizeof(server->path))
 		r = -ENAMETOOLONG;
 	else
-		r = server->clients ? add_sources(server, fd) : -ENOMEM;
+		r = server->clients ? decision_ring_new(&server->decisions) : -ENOMEM;
+	if (r >= 0)
+		r = add_sources(server, fd);
 	if (r < 0) {
 		control_server_free(server);
 		return r;
@@ -161,7 +165,10 @@ void control_server_publish(struct control_server *server, const struct guard_op
 {
 	json_t *document;
 
-	if (!server || server->stats.subscribers == 0)
+	if (!server)
+		return;
+	decision_ring_add(server->decisions, op);
+	if (server->stats.subscribers == 0)
 		return;
 	document = report_decision(op);
 	/* backwards, because a client that is dropped gives its place to the last one */

@@ -2,7 +2,8 @@
 /*
  * The server's clients: what client.c, command.c and server.c share. One command is worked on at a
  * time; the next one is read when the answer before it is sent. A long command (a list, `unban all`)
- * is done in pieces, one each time the loop comes round.
+ * is done in pieces, one each time the loop comes round; one that needs the ledger waits for its answer,
+ * and nobody else does.
  */
 #pragma once
 
@@ -17,6 +18,8 @@
 #define ANSWER_BYTES_MAX (8u << 20)
 #define SUBSCRIBER_BYTES_MAX (256u << 10)
 #define MESSAGE_MAX 320 /* of an error */
+/* Clients that wait for the ledger, or whose rows (LEDGER_ROWS_MAX, about 5 MiB) are being sent. */
+#define LEDGER_READERS_MAX 8
 #define SOCKET_PATH_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
 
 struct control_server {
@@ -25,6 +28,7 @@ struct control_server {
 	int fd;
 	const struct control_settings *settings;
 	const struct report_inputs *inputs;
+	struct decision_ring *decisions;
 	struct control_stats stats;
 	unsigned max_clients;
 	struct client **clients; /* max_clients; the first stats.clients are used */
@@ -49,6 +53,9 @@ struct client {
 	struct output output;
 
 	/* the command that is under way, at most one */
+	struct ledger_question *question; /* its answer is awaited */
+	enum control_verb asked;	  /* CONTROL_HISTORY or CONTROL_PEAKS */
+	bool reads_ledger; /* from the question until its rows are in the output */
 	struct report_list *list;
 	bool list_begun;
 	bool is_unbanning;
@@ -78,6 +85,15 @@ bool command_is_under_way(const struct client *client);
 /* One bounded piece of the command under way. */
 void command_continue(struct client *client);
 
+/* command_ledger.c */
+void command_ask_ledger(struct client *client, const struct control_command *command, usec_t now);
+/* The answer is not wanted any more. */
+void command_forget_question(struct client *client);
+
+/* command_settings.c */
+void command_reload(struct client *client);
+void command_mode(struct client *client, const struct control_command *command);
+
 /* command_change.c */
 /* What the operator gave, as a source: an address stands for the prefix it belongs to. */
 struct prefix command_source(const struct guard *guard, const struct prefix *given);
@@ -86,5 +102,4 @@ void command_unban(struct client *client, const struct control_command *command,
 void command_continue_unban_all(struct client *client, usec_t now);
 void command_allow(struct client *client, const struct control_command *command, usec_t now);
 void command_disallow(struct client *client, const struct control_command *command, usec_t now);
-void command_reload(struct client *client);
 void command_flush(struct client *client, const struct control_command *command, usec_t now);

@@ -9,9 +9,6 @@
 
 #include "config_priv.h"
 
-#define ALLOW_FILE_BYTES_MAX (16 * 1024 * 1024)
-#define ALLOW_ENTRIES_MAX 100000
-#define ALLOW_LINE_MAX 1024
 #define ALLOW_SHORTEST_IPV4 8
 #define ALLOW_SHORTEST_IPV6 16
 /* A file of another kind has one problem per line: some are enough. */
@@ -36,34 +33,37 @@ static void refuse(struct allow_file *file, const char *entry, const char *what)
 			    *text ? ": " : "", what);
 }
 
-static void add_entry(struct allow_file *file, const struct prefix *prefix)
+bool allow_add(struct config_reader *reader, const struct prefix *prefix)
 {
-	struct config_reader *reader = file->reader;
-
-	if (reader->n_allowed == ALLOW_ENTRIES_MAX) {
-		if (!reader->allow_full)
-			reader_problem_text(reader, file->order, "%s:%u: too many entries, allowed: "
-					    "%d in all allow files", file->name, file->line,
-					    ALLOW_ENTRIES_MAX);
-		reader->allow_full = true;
-		return;
-	}
+	if (reader->n_allowed == ALLOW_ENTRIES_MAX)
+		return false;
 	if (reader->n_allowed == reader->allowed_allocated) {
 		size_t wanted = reader->allowed_allocated ? reader->allowed_allocated * 2 : 64;
 		struct prefix *grown = reallocarray(reader->allowed, wanted, sizeof(*grown));
 
 		if (!grown) {
 			reader->failure = -ENOMEM;
-			return;
+			return true;
 		}
 		reader->allowed = grown;
 		reader->allowed_allocated = wanted;
 	}
 	reader->allowed[reader->n_allowed++] = *prefix;
+	return true;
 }
 
-/* What is wrong with the length, or NULL. */
-static const char *length_problem(const struct prefix *prefix)
+static void add_entry(struct allow_file *file, const struct prefix *prefix)
+{
+	if (allow_add(file->reader, prefix))
+		return;
+	if (!file->reader->allow_full)
+		reader_problem_text(file->reader, file->order, "%s:%u: too many entries, allowed: "
+				    "%d in all allow files", file->name, file->line,
+				    ALLOW_ENTRIES_MAX);
+	file->reader->allow_full = true;
+}
+
+const char *allow_length_problem(const struct prefix *prefix)
 {
 	static const struct address ipv4_first = { .bytes = { [10] = 0xff, [11] = 0xff } };
 
@@ -89,7 +89,7 @@ static void read_entry(struct allow_file *file, const char *entry)
 		refuse(file, entry, "not an address or prefix, allowed: ADDR, ADDR/LEN, # comment");
 		return;
 	}
-	wrong = length_problem(&prefix);
+	wrong = allow_length_problem(&prefix);
 	if (wrong) {
 		refuse(file, entry, wrong);
 	} else if (r == PREFIX_HOST_BITS) {
@@ -173,8 +173,9 @@ static void pattern_problem(struct config_reader *reader, const char *pattern,
 	if (setting)
 		reader_problem(reader, setting, "\"%s\" cannot be read: %s", name, what);
 	else
-		reader_problem_text(reader, ORDER_LAST, "%s: trust.allow_files: \"%s\" cannot be "
-				    "read: %s", reader->text.files[0], name, what);
+		reader_problem_text(reader, ORDER_LAST, "%s%strust.allow_files: \"%s\" cannot be "
+				    "read: %s", reader->text.n_files ? reader->text.files[0] : "",
+				    reader->text.n_files ? ": " : "", name, what);
 }
 
 /* A directory that is not there holds no files; one that cannot be read may hold some. */
@@ -183,11 +184,27 @@ static int stop_unless_absent(const char *path UNUSED, int error)
 	return error != ENOENT && error != ENOTDIR;
 }
 
+int allow_glob(const char *pattern, glob_t *matches)
+{
+	return glob(pattern, 0, stop_unless_absent, matches);
+}
+
+void allow_keep_pattern(struct config_reader *reader, struct allow_patterns *patterns,
+			const char *pattern)
+{
+	char *copy = strdup(pattern);
+
+	if (copy)
+		patterns->text[patterns->n++] = copy;
+	else
+		reader->failure = -ENOMEM;
+}
+
 void allow_read_pattern(struct config_reader *reader, const char *pattern,
 			const config_setting_t *setting)
 {
 	glob_t matches = { 0 };
-	int r = glob(pattern, 0, stop_unless_absent, &matches);
+	int r = allow_glob(pattern, &matches);
 
 	for (size_t i = 0; r == 0 && i < matches.gl_pathc; i++)
 		read_allow_file(reader, matches.gl_pathv[i], setting);

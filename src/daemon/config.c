@@ -84,26 +84,42 @@ static void read_bans(struct config_reader *reader, const config_setting_t *sett
 			   bans->max_duration);
 }
 
-static void read_allow_files(struct config_reader *reader, const config_setting_t *setting)
+static void read_patterns(struct config_reader *reader, const config_setting_t *setting,
+			  struct allow_patterns *patterns,
+			  void (*read)(struct config_reader *reader, const char *pattern,
+				       const config_setting_t *setting))
 {
 	int n = reader_array(reader, setting, "patterns", CONFIG_ALLOW_GLOBS_MAX);
 
-	reader->allow_files_given = true;
 	for (int i = 0; i < n; i++) {
 		const config_setting_t *element = config_setting_get_elem(setting, (unsigned)i);
 		const char *pattern = reader_string(element);
 
-		if (pattern && *pattern == '/')
-			allow_read_pattern(reader, pattern, element);
-		else
+		if (!pattern || *pattern != '/') {
 			reader_refuse(reader, element, "is not an absolute path", "\"/PATTERN\"");
+			continue;
+		}
+		allow_keep_pattern(reader, patterns, pattern);
+		read(reader, pattern, element);
 	}
+}
+
+static void read_allow_files(struct config_reader *reader, const config_setting_t *setting)
+{
+	reader->allow_files_given = true;
+	read_patterns(reader, setting, &reader->config->allow_patterns, allow_read_pattern);
+}
+
+static void read_cpanel_lists(struct config_reader *reader, const config_setting_t *setting)
+{
+	read_patterns(reader, setting, &reader->config->cpanel_patterns, cpanel_read_pattern);
 }
 
 static void read_trust(struct config_reader *reader, const config_setting_t *setting)
 {
 	static const struct config_key keys[] = {
 		CUSTOM_KEY("allow_files", read_allow_files),
+		CUSTOM_KEY("cpanel_lists", read_cpanel_lists),
 		DURATION_KEY("verified_for", guard.verified_for, SECOND, 7 * DAY),
 		DURATION_KEY("unban_grace", guard.unban_grace, SECOND, 366 * DAY),
 	};
@@ -203,8 +219,11 @@ static void read_file(struct config_reader *reader, const char *path)
 	if (reader_parse(reader, path, &tree)) {
 		reader_group(reader, config_root_setting(&tree), keys_of_file,
 			     ARRAY_SIZE(keys_of_file));
-		if (!reader->allow_files_given)
+		if (!reader->allow_files_given) {
+			allow_keep_pattern(reader, &reader->config->allow_patterns,
+					   SMTPGUARD_ALLOW_GLOB);
 			allow_read_pattern(reader, SMTPGUARD_ALLOW_GLOB, NULL);
+		}
 	}
 	config_destroy(&tree);
 }
@@ -213,35 +232,16 @@ int config_load(struct config **ret_config, const char *path, bool observe, conf
 		void *userdata)
 {
 	struct config_reader reader = { .config = config_defaults() };
-	struct guard_settings *guard;
-	int r;
+	struct config *config = reader.config;
 
-	if (!reader.config)
+	if (!config)
 		return -ENOMEM;
 	read_file(&reader, path);
-	allow_finish(&reader);
-	guard = &reader.config->guard;
-	guard->observe |= observe;
-	for (unsigned i = 0; i < guard->n_services; i++)
-		guard->services[i].observe |= guard->observe;
-	r = reader.failure;
-	if (r == 0 && reader_report(&reader, problem, userdata))
-		r = CONFIG_INVALID;
-	reader_done(&reader);
-	if (r)
-		config_free(reader.config);
-	else
-		*ret_config = reader.config;
-	return r;
-}
-
-struct config *config_free(struct config *config)
-{
-	if (config) {
-		prefix_set_free(config->guard.allowed);
-		free(config);
-	}
-	return NULL;
+	config->observe = config->guard.observe || observe;
+	for (unsigned i = 0; i < config->guard.n_services; i++)
+		config->service_observes[i] = config->guard.services[i].observe;
+	config_set_mode(config, config->observe);
+	return config_finish(&reader, problem, userdata, ret_config);
 }
 
 void config_print_problem(void *file, const char *text)

@@ -3,10 +3,12 @@
  * Inside the configuration loader: files become one text with known places (config_text), libconfig
  * makes a tree of it, readers walk the tree and note problems (config_reader) with typed values
  * (config_values), tables of keys say what exists and what is allowed (config, config_resolver,
- * config_services), and allow files fill the never-list (allow_file).
+ * config_services), and allow files fill the never-list (allow_file, cpanel_list). config_copy makes new
+ * configurations of one that is in force.
  */
 #pragma once
 
+#include <glob.h>
 #include <libconfig.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -117,6 +119,8 @@ void reader_refuse(struct config_reader *reader, const config_setting_t *setting
 void reader_problem_text(struct config_reader *reader, uint32_t order, const char *format, ...)
 	PRINTF_LIKE(3, 4);
 uint32_t reader_order(const config_setting_t *setting);
+/* What does not keep anybody from using the configuration. */
+void reader_warn(struct config_reader *reader, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* The value of a string, NULL if it is none. */
 const char *reader_string(const config_setting_t *setting);
@@ -163,8 +167,35 @@ void config_read_services(struct config_reader *reader, const config_setting_t *
 
 /* --- allow_file.c --- */
 
-/* Reads the files that match. setting: where the pattern stands, NULL for the default. */
+#define ALLOW_FILE_BYTES_MAX (16 * 1024 * 1024)
+#define ALLOW_ENTRIES_MAX 100000
+#define ALLOW_LINE_MAX 1024
+
+/* Remembers where to look again. */
+void allow_keep_pattern(struct config_reader *reader, struct allow_patterns *patterns,
+			const char *pattern);
+/* Reads the files that match. setting: where the pattern stands, NULL for the default, or when it is read
+ * again. */
 void allow_read_pattern(struct config_reader *reader, const char *pattern,
 			const config_setting_t *setting);
+/* As glob(3), but a directory that is not there holds no files. */
+int allow_glob(const char *pattern, glob_t *matches) MUST_CHECK;
+/* What is wrong with the length, or NULL. */
+const char *allow_length_problem(const struct prefix *prefix);
+/* False: there is no room for it. */
+bool allow_add(struct config_reader *reader, const struct prefix *prefix);
 /* Makes config->guard.allowed of what was read. */
 void allow_finish(struct config_reader *reader);
+
+/* --- cpanel_list.c --- */
+
+/* Reads the files that match; what cannot be read is a warning. */
+void cpanel_read_pattern(struct config_reader *reader, const char *pattern,
+			 const config_setting_t *setting);
+
+/* --- config_copy.c --- */
+
+void config_set_mode(struct config *config, bool observe);
+/* Ends the reader: its configuration in *ret_config, or its problems reported, as config_load() says. */
+int config_finish(struct config_reader *reader, config_problem problem, void *userdata,
+		  struct config **ret_config) MUST_CHECK;

@@ -63,6 +63,24 @@ void reader_problem_text(struct config_reader *reader, uint32_t order, const cha
 	va_end(arguments);
 }
 
+void reader_warn(struct config_reader *reader, const char *format, ...)
+{
+	char **warnings = &reader->config->warnings;
+	va_list arguments;
+	char *text, *all;
+
+	va_start(arguments, format);
+	text = format_text(format, arguments);
+	va_end(arguments);
+	if (!text || asprintf(&all, "%s%s\n", *warnings ? *warnings : "", text) < 0) {
+		reader->failure = -ENOMEM;
+	} else {
+		free(*warnings);
+		*warnings = all;
+	}
+	free(text);
+}
+
 uint32_t reader_order(const config_setting_t *setting)
 {
 	return setting ? (uint32_t)config_setting_source_line(setting) : ORDER_LAST;

@@ -78,6 +78,9 @@ static void on_op(void *userdata, const struct guard_op *op)
 	case GUARD_OP_RECORD:
 		engine_record(engine, op);
 		break;
+	case GUARD_OP_PEAK:
+		engine_note_peak(engine, op);
+		break;
 	case GUARD_OP_VERDICT:
 		engine_give_verdict(engine, op);
 		break;
@@ -340,11 +343,12 @@ static int start_control(struct engine *engine, const struct engine_settings *se
 		.path = engine->control_path,
 		.group = settings->control_group,
 		.max_clients = engine->config->control_max_clients,
-		.actions = { engine_reload, engine_remove_table, engine },
+		.actions = { engine_reload, engine_remove_table, engine_set_mode, engine },
 	};
 
 	engine->inputs = (struct report_inputs){
 		.version = SMTPGUARD_VERSION,
+		.mode_ordered = &engine->mode_ordered,
 		.started = clock_now(),
 		.guard = engine->guard,
 		.conntrack = engine->conntrack,
@@ -356,6 +360,7 @@ static int start_control(struct engine *engine, const struct engine_settings *se
 		.ledger = engine->ledger,
 		.queue = engine->queue,
 		.gate = &engine->gate,
+		.allow = &engine->allow,
 		.reconcile = &engine->reconcile,
 		.kernel = &engine->kernel,
 	};
@@ -409,6 +414,10 @@ static int start(struct engine *engine, const struct engine_settings *settings)
 	if (r >= 0)
 		r = say("control socket", start_control(engine, settings));
 	if (r >= 0)
+		r = say("allow files", engine_start_allow_watcher(engine));
+	if (r >= 0)
+		r = say("calendar", engine_start_calendar(engine));
+	if (r >= 0)
 		r = say("timers", add_timers(engine));
 	return r;
 }
@@ -443,7 +452,10 @@ struct engine *engine_free(struct engine *engine)
 		set_writer_flush(engine->writer);
 	engine_close_gate(engine);
 	control_server_free(engine->control);
+	if (engine->ledger)
+		guard_tell_peaks(engine->guard, clock_now());
 	ledger_close(engine->ledger, LEDGER_PATIENCE);
+	file_watcher_free(engine->allow_watcher);
 	set_auditor_free(engine->auditor);
 	ruleset_watcher_free(engine->ruleset_watcher);
 	socket_closer_free(engine->closer);
@@ -456,10 +468,12 @@ struct engine *engine_free(struct engine *engine)
 	sd_event_source_unref(engine->watchdog);
 	sd_event_source_unref(engine->repair);
 	sd_event_source_unref(engine->beat);
+	sd_event_source_unref(engine->calendar);
 	prefix_set_free(engine->ended);
 	guard_free(engine->guard);
 	sd_event_unref(engine->event);
 	free(engine->unasked);
+	free(engine->put_off);
 	config_free(engine->config);
 	free(engine);
 	return NULL;

@@ -3,6 +3,7 @@
 #include "engine_priv.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "smtpguard/base/log.h"
@@ -132,15 +133,34 @@ void engine_record(struct engine *engine, const struct guard_op *op)
 
 /* --- ledger to guard --- */
 
+/* Observing, nobody is banned: the entry waits in the file, and here for a change of mode. */
+static void put_off(struct engine *engine, const struct ledger_entry *entry)
+{
+	size_t n = engine->n_put_off;
+	struct ledger_entry *grown = engine->put_off;
+
+	if (n / 2 >= engine->config->guard.bans.max_bans)
+		return;
+	if ((n & (n - 1)) == 0)
+		grown = reallocarray(engine->put_off, n ? 2 * n : 1, sizeof(*grown));
+	if (!grown) {
+		log_warning("out of memory: a ban of the ledger is back after a start only");
+		return;
+	}
+	engine->put_off = grown;
+	engine->put_off[engine->n_put_off++] = *entry;
+}
+
 static void restore_ban(struct engine *engine, const struct ledger_entry *entry)
 {
 	usec_t now = clock_now(), until = end_from_wall(entry->until);
 	char comment[REASON_COMMENT_MAX];
 	int r;
 
-	/* observing, nobody is banned: the entry waits in the file */
-	if (engine->config->guard.observe)
+	if (engine->config->guard.observe) {
+		put_off(engine, entry);
 		return;
+	}
 	r = guard_restore_ban(engine->guard, &entry->source, since_from_wall(entry->since), until,
 			      &entry->reason, entry->earlier, now);
 	/* loaded late, behind the table */
@@ -148,6 +168,20 @@ static void restore_ban(struct engine *engine, const struct ledger_entry *entry)
 		set_writer_add(engine->writer, NFT_SET_BANNED, &entry->source,
 			       until == USEC_NEVER ? USEC_NEVER : until - now,
 			       reason_format(&entry->reason, comment));
+}
+
+void engine_restore_put_off(struct engine *engine)
+{
+	for (size_t i = 0; i < engine->n_put_off; i++) {
+		const struct ledger_entry *entry = &engine->put_off[i];
+
+		/* an operator may have spared it since */
+		if (!guard_grace_until(engine->guard, &entry->source, clock_now()))
+			restore_ban(engine, entry);
+	}
+	free(engine->put_off);
+	engine->put_off = NULL;
+	engine->n_put_off = 0;
 }
 
 static void restore_grace(struct engine *engine, const struct ledger_entry *entry)

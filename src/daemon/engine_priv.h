@@ -2,7 +2,8 @@
 /*
  * The engine's insides: engine.c wires the loop, engine_table.c fills the kernel's table from the guard,
  * engine_reconcile.c repairs it, engine_gate.c answers the kernel's queue, engine_ledger.c speaks with the
- * ledger, engine_reload.c takes a new configuration.
+ * ledger, engine_reload.c takes a new configuration, engine_allow.c follows the allow files, engine_peaks.c
+ * knows what day it is.
  */
 #pragma once
 
@@ -13,6 +14,7 @@
 #include "smtpguard/daemon/engine.h"
 #include "smtpguard/kernel/address_watcher.h"
 #include "smtpguard/kernel/conntrack_source.h"
+#include "smtpguard/kernel/file_watcher.h"
 #include "smtpguard/kernel/packet_queue.h"
 #include "smtpguard/kernel/ruleset_watcher.h"
 #include "smtpguard/kernel/set_auditor.h"
@@ -43,11 +45,15 @@ struct engine {
 	struct kernel_facts kernel;
 	struct reconcile_facts reconcile;
 	struct gate_facts gate;
+	struct allow_facts allow;
 	struct utsname uname;
-	sd_event_source *tick, *turn_end, *watchdog, *repair, *beat;
+	struct file_watcher *allow_watcher;
+	sd_event_source *tick, *turn_end, *watchdog, *repair, *beat, *calendar;
 	usec_t tick_at, watchdog_interval;
 	struct address *unasked; /* max_in_flight: questions the resolver did not take this turn */
 	unsigned n_unasked;
+	struct ledger_entry *put_off; /* bans of the ledger, found while observing */
+	size_t n_put_off;
 	struct prefix_set *ended; /* sources whose last ban did not run out: old elements of theirs go */
 	char moved_aside[256]; /* the damaged ledger that the journal was told of */
 	char why[512];		  /* the kernel took no ruleset: its words */
@@ -56,6 +62,7 @@ struct engine {
 	usec_t repairs[8];	  /* the last ones, for the brake */
 	unsigned next_repair;
 	bool list_dirty[GUARD_LISTS];
+	bool mode_ordered, ordered_observe; /* an operator's order outlasts reloads */
 	bool ready, table_removed, ledger_loaded, ledger_troubled;
 	bool repair_due; /* the table will be loaded with everything in it: no single writes meanwhile */
 };
@@ -90,7 +97,22 @@ void engine_schedule_repair(struct engine *engine, usec_t delay);
 int engine_start_ledger(struct engine *engine) MUST_CHECK;
 void engine_record(struct engine *engine, const struct guard_op *op);
 void engine_record_ban(struct engine *engine, const struct ban *ban);
+/* The bans that were not wanted while the program only observed. */
+void engine_restore_put_off(struct engine *engine);
 
-/* engine_reload.c: a control action, see control/server.h. */
+/* engine_reload.c: control actions, see control/server.h. */
 int engine_reload(void *userdata, char **ret_problems);
 int engine_remove_table(void *userdata);
+int engine_set_mode(void *userdata, bool observe);
+
+/* engine_allow.c */
+/* After a configuration came into force: what is wrong with its lists is shown. */
+void engine_note_allow_files(struct engine *engine);
+int engine_start_allow_watcher(struct engine *engine) MUST_CHECK;
+/* Those of the configuration in force. */
+void engine_follow_allow_files(struct engine *engine);
+void engine_log_warnings(const struct config *config);
+
+/* engine_peaks.c */
+int engine_start_calendar(struct engine *engine) MUST_CHECK;
+void engine_note_peak(struct engine *engine, const struct guard_op *op);

@@ -221,6 +221,8 @@ static void print_summary(const struct config *config, const char *path)
 		printf(" %u", ports[i]);
 	printf(", %u allow entries)\n",
 	       config->guard.allowed ? prefix_set_count(config->guard.allowed) : 0);
+	if (config->warnings)
+		fputs(config->warnings, stderr);
 }
 
 int main(int argc, char **argv)

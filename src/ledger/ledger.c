@@ -37,17 +37,26 @@ static void unlock(struct ledger *ledger)
 
 /* --- what the thread is told --- */
 
-/* A snapshot has the bounds of the wanted state, and comes after losses only. */
+/* Peaks never take the room of entries. A snapshot has the bounds of the wanted state, and comes after
+ * losses only. */
+static bool has_room_locked(const struct ledger *ledger, const struct ledger_op *op)
+{
+	if (op->type == LEDGER_OP_PEAK)
+		return ledger->queued < LEDGER_QUEUE_MAX / 2;
+	return ledger->queued < LEDGER_QUEUE_MAX || ledger->in_snapshot;
+}
+
 static void enqueue(struct ledger *ledger, const struct ledger_op *op)
 {
 	struct ledger_op *copy = malloc(sizeof(*copy));
+	bool wanted = op->type != LEDGER_OP_PEAK; /* a snapshot would make up for it */
 
 	lock(ledger);
-	if (!copy || (ledger->queued >= LEDGER_QUEUE_MAX && !ledger->in_snapshot)) {
+	if (!copy || !has_room_locked(ledger, op)) {
 		ledger->stats.dropped++;
-		ledger->lost = true;
+		ledger->lost |= wanted;
 		unlock(ledger);
-		ledger->snapshot_broken = ledger->in_snapshot;
+		ledger->snapshot_broken |= wanted && ledger->in_snapshot;
 		free(copy);
 		return;
 	}
@@ -96,6 +105,14 @@ void ledger_snapshot_end(struct ledger *ledger)
 	if (!ledger->snapshot_broken)
 		enqueue(ledger, &op);
 	ledger->in_snapshot = false;
+}
+
+void ledger_note_peak(struct ledger *ledger, const struct ledger_peak *peak)
+{
+	struct ledger_op op = { .type = LEDGER_OP_PEAK, .peak = *peak };
+
+	op.peak.day -= op.peak.day % STORE_DAY;
+	enqueue(ledger, &op);
 }
 
 void ledger_set_keep(struct ledger *ledger, usec_t keep, usec_t forget_after)
@@ -264,6 +281,9 @@ struct ledger *ledger_close(struct ledger *ledger, usec_t patience)
 	lock(ledger);
 	ledger->closing = true;
 	pthread_cond_signal(&ledger->wake);
+	unlock(ledger);
+	ledger_refuse_questions(ledger);
+	lock(ledger);
 	while (!ledger->thread_ended && r == 0)
 		r = pthread_cond_timedwait(&ledger->over, &ledger->lock, &end);
 	ended = ledger->thread_ended;

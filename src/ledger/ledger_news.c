@@ -32,8 +32,14 @@ enum ledger_state ledger_state_locked(const struct ledger *ledger)
 /* Somebody waits for the disk, and nothing is known against it. */
 static bool outstanding_locked(const struct ledger *ledger)
 {
-	return (ledger->queued > 0 || !ledger->load_over) && !ledger->failing &&
-	       !ledger->stalled;
+	return (ledger->queued > 0 || ledger->n_questions > 0 || !ledger->load_over) &&
+	       !ledger->failing && !ledger->stalled;
+}
+
+/* A question is not left alone with a disk that stalls. */
+static bool watched_locked(const struct ledger *ledger)
+{
+	return outstanding_locked(ledger) || ledger->n_questions > 0;
 }
 
 /* Runs only while something waits for the disk. Without it a stall goes unnoticed, no more. */
@@ -52,7 +58,7 @@ void ledger_watch_disk(struct ledger *ledger)
 	if (ledger->timer_on)
 		return;
 	lock(ledger);
-	watch = outstanding_locked(ledger);
+	watch = watched_locked(ledger);
 	unlock(ledger);
 	if (watch)
 		set_timer(ledger, clock_now() + LEDGER_STALL_AFTER);
@@ -140,6 +146,7 @@ static void listen_to_thread(struct ledger *ledger)
 	unlock(ledger);
 	if (wanted)
 		ledger->handlers.snapshot_wanted(ledger->handlers.userdata);
+	ledger_tell_answers(ledger);
 	tell_state(ledger);
 }
 
@@ -161,12 +168,13 @@ int ledger_on_timer(sd_event_source *source UNUSED, uint64_t usec UNUSED, void *
 	ledger->timer_on = false;
 	lock(ledger);
 	since = ledger->busy_since;
-	watch = outstanding_locked(ledger);
-	if (watch && since && now >= since + LEDGER_STALL_AFTER)
+	watch = watched_locked(ledger);
+	if (outstanding_locked(ledger) && since && now >= since + LEDGER_STALL_AFTER)
 		ledger->stalled = true;
 	unlock(ledger);
 	if (watch)
 		set_timer(ledger, MAX_OF(since, now - LEDGER_STALL_AFTER / 2) + LEDGER_STALL_AFTER);
+	ledger_tell_answers(ledger);
 	tell_state(ledger);
 	return 0;
 }

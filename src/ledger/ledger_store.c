@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,35 +34,6 @@ static const char settings_sql[] =
 	"PRAGMA cell_size_check = ON;"
 	"PRAGMA trusted_schema = OFF;";
 
-static const char schema_sql[] =
-	"BEGIN IMMEDIATE;"
-	"CREATE TABLE entry ("
-	" id INTEGER PRIMARY KEY,"
-	" kind TEXT NOT NULL," /* ban, block, allow, grace */
-	" source TEXT NOT NULL,"
-	" since_us INTEGER NOT NULL," /* since 1970, as all times */
-	" until_us INTEGER," /* NULL: without end */
-	" ended_us INTEGER," /* NULL: active */
-	" ended_how TEXT," /* expired, lifted, replaced */
-	" earlier INTEGER NOT NULL,"
-	" snapshot INTEGER NOT NULL,"
-	" limit_kind TEXT NOT NULL,"
-	" service TEXT NOT NULL,"
-	" allowed INTEGER NOT NULL,"
-	" observed INTEGER NOT NULL,"
-	" peak INTEGER NOT NULL,"
-	" window_us INTEGER NOT NULL,"
-	" ptr_state TEXT NOT NULL,"
-	" name TEXT NOT NULL,"
-	" text TEXT NOT NULL);"
-	"CREATE UNIQUE INDEX entry_active ON entry(kind, source) WHERE ended_us IS NULL;"
-	"CREATE INDEX entry_source ON entry(source, since_us);"
-	"CREATE INDEX entry_since ON entry(since_us);"
-	"CREATE INDEX entry_until ON entry(until_us);"
-	"CREATE INDEX entry_ended ON entry(ended_us) WHERE ended_us IS NOT NULL;"
-	"PRAGMA user_version = 1;"
-	"COMMIT;";
-
 static int fail(struct store *store, int error, const char *what)
 {
 	char text[64];
@@ -93,6 +63,9 @@ int store_failed(struct store *store, int code)
 	case SQLITE_LOCKED:
 		snprintf(store->error, sizeof(store->error), "in use by another program");
 		return -EBUSY;
+	case SQLITE_INTERRUPT:
+		snprintf(store->error, sizeof(store->error), "nobody wants the answer any more");
+		return -ECANCELED;
 	case SQLITE_NOMEM:
 		return fail(store, ENOMEM, "SQLite");
 	case SQLITE_IOERR:
@@ -120,7 +93,7 @@ int store_execute(struct store *store, const char *sql)
 }
 
 /* The first column of the first row. */
-static int ask_number(struct store *store, const char *sql, int64_t *ret_value)
+int store_ask_number(struct store *store, const char *sql, int64_t *ret_value)
 {
 	sqlite3_stmt *statement;
 	int code = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL);
@@ -134,7 +107,7 @@ static int ask_number(struct store *store, const char *sql, int64_t *ret_value)
 	return code == SQLITE_ROW ? 0 : store_failed(store, code);
 }
 
-/* As ask_number(); ANSWER_OTHER if the answer is another text. */
+/* As store_ask_number(); ANSWER_OTHER if the answer is another text. */
 static int ask_text(struct store *store, const char *sql, const char *expected)
 {
 	const char *text = NULL;
@@ -183,33 +156,6 @@ static int make_file(struct store *store)
 	return r;
 }
 
-static int check_schema(struct store *store, bool *ret_created)
-{
-	int64_t version = 0, tables = 0;
-	int r = ask_number(store, "PRAGMA user_version", &version);
-
-	if (r == 0)
-		r = ask_number(store, "SELECT count(*) FROM sqlite_master", &tables);
-	if (r)
-		return r;
-	if (version == 0 && tables == 0) {
-		*ret_created = true;
-		return 0;
-	}
-	*ret_created = false;
-	if (version == STORE_SCHEMA)
-		return 0;
-	if (version > STORE_SCHEMA)
-		snprintf(store->error, sizeof(store->error),
-			 "the file is of a newer version (schema %" PRId64
-			 ", this program knows %d): it is left alone",
-			 version, STORE_SCHEMA);
-	else
-		snprintf(store->error, sizeof(store->error),
-			 "the file is another program's database: it is left alone");
-	return -EINVAL;
-}
-
 static int switch_to_wal(struct store *store)
 {
 	int r = ask_text(store, "PRAGMA journal_mode = WAL", "wal");
@@ -226,10 +172,10 @@ static int switch_to_wal(struct store *store)
 static int check_content(struct store *store)
 {
 	int64_t pages = 0, page_bytes = 0;
-	int r = ask_number(store, "PRAGMA page_count", &pages);
+	int r = store_ask_number(store, "PRAGMA page_count", &pages);
 
 	if (r == 0)
-		r = ask_number(store, "PRAGMA page_size", &page_bytes);
+		r = store_ask_number(store, "PRAGMA page_size", &page_bytes);
 	if (r || pages * page_bytes > CHECK_MAX_BYTES)
 		return r;
 	r = ask_text(store, "PRAGMA quick_check(1)", "ok");
@@ -238,19 +184,26 @@ static int check_content(struct store *store)
 
 static int set_up(struct store *store, bool *ret_created)
 {
-	int r;
+	int r, version = 0;
 
 	sqlite3_extended_result_codes(store->db, 1);
 	sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	r = store_execute(store, settings_sql);
 	if (r == 0)
-		r = check_schema(store, ret_created);
+		r = store_check_schema(store, &version);
 	if (r == 0)
 		r = switch_to_wal(store);
+	/* damage is found before it is copied */
+	if (r == 0 && version)
+		r = check_content(store);
+	if (r == 0 && version < STORE_SCHEMA)
+		r = store_upgrade(store, version);
 	if (r == 0)
-		r = *ret_created ? store_execute(store, schema_sql) : check_content(store);
-	return r ? r : store_prepare(store);
+		r = store_prepare(store);
+	if (r == 0)
+		*ret_created = version == 0;
+	return r;
 }
 
 int store_open(struct store *store, bool *ret_created)

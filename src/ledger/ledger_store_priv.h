@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The SQLite side of the ledger, used by one thread only: the file (ledger_store.c), writing its rows
- * (ledger_rows.c), reading them back (ledger_load.c). It knows no queue and no states.
+ * The SQLite side of the ledger, used by one thread only: the file (ledger_store.c), its tables
+ * (ledger_schema.c) and statements (ledger_statements.c), writing entries (ledger_rows.c) and peaks
+ * (ledger_peaks.c), reading them at start (ledger_load.c) and when asked (ledger_query.c,
+ * ledger_place.c). It knows no queue and no states.
  *
  * Functions that touch the file: 0, STORE_CORRUPT, or -errno with words in store->error. After anything
  * but 0 the store is to be closed and opened again; an open transaction is then undone.
@@ -13,11 +15,12 @@
 
 #include "smtpguard/ledger/ledger.h"
 
-#define STORE_SCHEMA 1
+#define STORE_SCHEMA 2
 #define STORE_ERROR_MAX 160
 /* How much a load may bring back: active rows (more than max_bans allows); of the others the newest. */
 #define STORE_ACTIVE_MAX (1 << 21)
 #define STORE_MEMORY_MAX 65536
+#define STORE_DAY (86400 * USEC_PER_SEC)
 
 enum {
 	STORE_CORRUPT = 1,
@@ -35,6 +38,19 @@ enum store_statement {
 	STORE_LOAD_ACTIVE,
 	STORE_LOAD_ENDED,
 	STORE_LOAD_PAST,
+	STORE_NEWEST,
+	STORE_OLDER,
+	STORE_COUNT_ALL,
+	STORE_COUNT_SINCE,
+	STORE_SPAN,
+	STORE_COUNT_SPAN,
+	STORE_NOTE_PEAK,
+	STORE_TRIM_PEAKS,
+	STORE_CLEAN_PEAKS,
+	STORE_PEAKS,
+	STORE_COUNT_PEAKS,
+	STORE_PEAKS_SPAN,
+	STORE_COUNT_PEAKS_SPAN,
 	STORE_STATEMENTS
 };
 
@@ -80,20 +96,58 @@ int store_expire(struct store *store, usec_t now) MUST_CHECK;
 /* Deletes at most `most` rows that ended before `before`. */
 int store_clean(struct store *store, usec_t before, unsigned most, unsigned *ret_deleted) MUST_CHECK;
 
+/* The larger of this and what is known of its day. */
+int store_note_peak(struct store *store, const struct ledger_peak *peak) MUST_CHECK;
+/* Leaves LEDGER_PEAKS_PER_DAY of one day and service. */
+int store_trim_peaks(struct store *store, usec_t day, const char *service) MUST_CHECK;
+/* Deletes at most `most` peaks of days that were over before `before`. */
+int store_clean_peaks(struct store *store, usec_t before, unsigned most,
+		      unsigned *ret_deleted) MUST_CHECK;
+
 /* Reads only. */
 int store_load(struct store *store, usec_t now, usec_t forget_after,
 	       struct ledger_load **ret_load) MUST_CHECK;
 struct ledger_load *ledger_load_free(struct ledger_load *load);
 
-/* --- among the three files --- */
+/*
+ * Reads only. Now and then it asks whether the answer still is wanted; if not: -ECANCELED. The arrays of
+ * *ret_answer are the caller's.
+ */
+int store_ask(struct store *store, const struct ledger_query *query, usec_t now,
+	      bool (*wanted)(void *userdata), void *userdata,
+	      struct ledger_answer *ret_answer) MUST_CHECK;
+void ledger_answer_done(struct ledger_answer *answer);
+
+/* --- among these files --- */
 
 /* What SQLite's answer means; fills store->error. */
 int store_failed(struct store *store, int code);
 int store_execute(struct store *store, const char *sql) MUST_CHECK;
+int store_ask_number(struct store *store, const char *sql, int64_t *ret_value) MUST_CHECK;
 int store_prepare(struct store *store) MUST_CHECK;
+
+/* *ret_version: 0 if there is nothing in the file. */
+int store_check_schema(struct store *store, int *ret_version) MUST_CHECK;
+/* From that version to STORE_SCHEMA, all or nothing. */
+int store_upgrade(struct store *store, int version) MUST_CHECK;
 
 extern const char *const store_kind_words[LEDGER_KINDS];
 extern const char *const store_end_words[LEDGER_ENDS];
+
+/*
+ * Where a prefix stands among all others, by its bytes: family, address, length. So all that is inside
+ * of one is one span.
+ */
+struct store_place {
+	uint8_t bytes[18], n;
+};
+struct store_span {
+	struct store_place first, last;
+};
+#define STORE_SPANS_MAX 129
+struct store_place store_place(const struct prefix *prefix);
+/* All that is inside of, or around a prefix: how many spans that is. */
+unsigned store_spans(const struct prefix *prefix, struct store_span spans[static STORE_SPANS_MAX]);
 
 /* Binds values in the order of the statement's parameters; remembers the first failure. */
 struct store_binding {
@@ -102,4 +156,24 @@ struct store_binding {
 };
 struct store_binding store_bind(struct store *store, enum store_statement which);
 void store_bind_number(struct store_binding *binding, uint64_t value);
+void store_bind_null(struct store_binding *binding);
 void store_bind_text(struct store_binding *binding, const char *text);
+void store_bind_source(struct store_binding *binding, const struct prefix *source);
+void store_bind_place(struct store_binding *binding, const struct store_place *place);
+/* Runs a statement that returns no row. */
+int store_run(struct store *store, struct store_binding *binding) MUST_CHECK;
+
+/* What one row becomes; false: it is not one of ours, and is left out. */
+typedef bool (*store_reader)(sqlite3_stmt *statement, usec_t now, void *item);
+/* All rows of a statement into an array. */
+int store_read_all(struct store *store, struct store_binding *binding, store_reader reader, usec_t now,
+		   size_t item_bytes, void **ret_items, size_t *ret_n) MUST_CHECK;
+/* The first STORE_ENTRY_WIDTH columns; as they are, whatever the clock says. */
+#define STORE_ENTRY_WIDTH 14
+bool store_read_entry(sqlite3_stmt *statement, struct ledger_entry *entry);
+uint32_t store_column_count(sqlite3_stmt *statement, int column);
+usec_t store_column_time(sqlite3_stmt *statement, int column);
+const char *store_column_word(sqlite3_stmt *statement, int column);
+void store_column_text(sqlite3_stmt *statement, int column, char *text, size_t size);
+bool store_column_source(sqlite3_stmt *statement, int column, struct prefix *ret_source);
+enum ptr_state store_column_ptr_state(sqlite3_stmt *statement, int column);

@@ -55,6 +55,7 @@ static void fail(struct worker *w, int r)
 	if (!ledger->failing || !ledger->load_over)
 		worker_notice_locked(w);
 	ledger->failing = true;
+	ledger->error = r < 0 ? r : -EIO;
 	ledger->load_over = true;
 	worker_unlock(w);
 }
@@ -108,7 +109,7 @@ static usec_t next_work(const struct worker *w)
 {
 	if (!w->open)
 		return w->retry_at;
-	if (w->batch || w->ledger->head || !w->loaded || !w->expired)
+	if (w->batch || w->ledger->head || !w->loaded || !w->expired || worker_is_asked_locked(w))
 		return 0;
 	return MIN_OF(w->clean_at, w->checkpoint_at);
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "ledger_worker_priv.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 
 #define BATCH_MAX 512 /* entries in one transaction */
@@ -92,6 +94,19 @@ static void take_batch(struct worker *w)
 	worker_unlock(w);
 }
 
+/* A peak; the last one of its day and service in this batch takes what there is too many with it. */
+static int note_peak(struct worker *w, const struct ledger_op *op)
+{
+	const struct ledger_peak *peak = &op->peak;
+	const struct ledger_op *next = op->next;
+	int r = store_note_peak(&w->store, peak);
+
+	if (r || (next && next->type == LEDGER_OP_PEAK && next->peak.day == peak->day &&
+		  !strcmp(next->peak.service, peak->service)))
+		return r;
+	return store_trim_peaks(&w->store, peak->day, peak->service);
+}
+
 /* *snapshot goes from one entry to the next, and is kept only if all of them were written. */
 static int apply(struct worker *w, const struct ledger_op *op, usec_t *snapshot)
 {
@@ -110,6 +125,8 @@ static int apply(struct worker *w, const struct ledger_op *op, usec_t *snapshot)
 		if (r == 0)
 			*snapshot = 0;
 		return r;
+	case LEDGER_OP_PEAK:
+		return note_peak(w, op);
 	}
 	return 0;
 }
@@ -193,17 +210,20 @@ static int expire(struct worker *w)
 /* In small pieces, so that entries never wait for it. */
 static int clean(struct worker *w)
 {
-	usec_t now = clock_now(), wall = wall_now(), keep;
-	unsigned deleted;
+	usec_t now = clock_now(), wall = wall_now(), keep, before;
+	unsigned deleted, peaks;
 	int r;
 
 	worker_lock(w);
 	keep = MAX_OF(w->ledger->keep, w->ledger->forget_after);
 	worker_unlock(w);
-	r = store_clean(&w->store, wall > keep ? wall - keep : 0, CLEAN_PIECE, &deleted);
+	before = wall > keep ? wall - keep : 0;
+	r = store_clean(&w->store, before, CLEAN_PIECE, &deleted);
+	if (r == 0)
+		r = store_clean_peaks(&w->store, before, CLEAN_PIECE, &peaks);
 	if (r)
 		return r;
-	w->clean_at = now + (deleted == CLEAN_PIECE ? CLEAN_PAUSE : CLEAN_EVERY);
+	w->clean_at = now + (MAX_OF(deleted, peaks) == CLEAN_PIECE ? CLEAN_PAUSE : CLEAN_EVERY);
 	return 0;
 }
 
@@ -214,6 +234,79 @@ static int checkpoint(struct worker *w)
 	if (r == 0)
 		w->checkpoint_at = USEC_NEVER;
 	return r;
+}
+
+bool worker_is_asked_locked(const struct worker *w)
+{
+	return w->loaded && w->ledger->questions && !w->ledger->answered;
+}
+
+/* The disk has answered: whatever the whole round takes, it does not stall. */
+static void note_progress_locked(struct worker *w)
+{
+	struct ledger *ledger = w->ledger;
+
+	ledger->busy_since = clock_now();
+	if (ledger->stalled) {
+		ledger->stalled = false;
+		worker_notice_locked(w);
+	}
+}
+
+/* Called between two steps of SQLite. False: nobody wants the answer any more. */
+static bool is_wanted(void *userdata)
+{
+	struct worker *w = userdata;
+	bool wanted;
+
+	worker_lock(w);
+	note_progress_locked(w);
+	wanted = w->ledger->reading != NULL;
+	worker_unlock(w);
+	return wanted;
+}
+
+/* One question, and its copy for the time without the lock. */
+static bool take_question(struct worker *w, struct ledger_query *query)
+{
+	struct ledger *ledger = w->ledger;
+	bool asked;
+
+	worker_lock(w);
+	asked = worker_is_asked_locked(w);
+	if (asked) {
+		ledger->reading = ledger->questions;
+		ledger->questions = ledger->reading->next;
+		*query = ledger->reading->query;
+	}
+	worker_unlock(w);
+	return asked;
+}
+
+static int answer(struct worker *w)
+{
+	struct ledger *ledger = w->ledger;
+	struct ledger_answer found = { 0 };
+	struct ledger_query query;
+	int r;
+
+	if (!take_question(w, &query))
+		return 0;
+	r = store_ask(&w->store, &query, wall_now(), is_wanted, w, &found);
+	if (r)
+		found.error = r < 0 ? r : -EIO;
+	worker_lock(w);
+	note_progress_locked(w);
+	if (ledger->reading) {
+		ledger->answered = ledger->reading;
+		ledger->reading = NULL;
+		ledger->answered->answer = found;
+		found = (struct ledger_answer){ 0 };
+		worker_notice_locked(w);
+	}
+	worker_unlock(w);
+	ledger_answer_done(&found);
+	return r == -ECANCELED ? 0 : r;
 }
 
 int worker_take_steps(struct worker *w)
@@ -233,5 +326,7 @@ int worker_take_steps(struct worker *w)
 		r = clean(w);
 	if (r == 0 && clock_now() >= w->checkpoint_at)
 		r = checkpoint(w);
+	if (r == 0)
+		r = answer(w);
 	return r;
 }

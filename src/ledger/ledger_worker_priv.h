@@ -23,3 +23,4 @@ void worker_lock(struct worker *w);
 void worker_unlock(struct worker *w);
 /* Called with the lock held, so that a ledger that closes is not told any more. */
 void worker_notice_locked(struct worker *w);
+bool worker_is_asked_locked(const struct worker *w);

@@ -82,6 +82,7 @@ int guard_new(struct guard **ret_guard, const struct guard_settings *settings,
 		guard_free(guard);
 		return r;
 	}
+	guard_follow_sources(guard);
 	*ret_guard = guard;
 	return 0;
 }
@@ -119,6 +120,8 @@ usec_t guard_next_tick(const struct guard *guard)
 	source_table_stats(guard->sources, &sources);
 	if (sources.entries || gate_table_count(guard->gate))
 		next = MIN_OF(next, guard->next_housekeeping);
+	if (sources.entries)
+		next = MIN_OF(next, guard->next_peaks);
 	next = MIN_OF(next, name_table_next_expiry(guard->names));
 	return MIN_OF(next, guard_gate_next_tick(guard));
 }
@@ -154,6 +157,7 @@ static void count_windows(struct guard *guard, usec_t now)
 
 static void keep_house(struct guard *guard, usec_t now)
 {
+	guard->now = now;
 	forget_idle_sources(guard, now);
 	count_windows(guard, now);
 	if (guard_gate_forget(guard, HOUSEKEEPING_BUDGET, now))
@@ -168,6 +172,7 @@ void guard_tick(struct guard *guard, usec_t now)
 	guard_expire_bans(guard, now);
 	if (now >= guard->next_retry)
 		guard_retry_pending(guard, now);
+	guard_tell_some_peaks(guard, now);
 	if (now >= guard->next_housekeeping)
 		keep_house(guard, now);
 }

@@ -316,6 +316,22 @@ static bool is_remembered(const struct known_source *known, usec_t forget_after,
 	return age <= (int64_t)forget_after;
 }
 
+void guard_ladder(const struct guard *guard, const struct prefix *source, usec_t now,
+		  struct ladder_position *ret_position)
+{
+	const struct ban_settings *bans = &guard->settings->bans;
+	const struct known_source *known = guard_find_known(guard, source);
+	struct ladder_position position = { 0 };
+
+	if (known && known->bans && is_remembered(known, bans->forget_after, now)) {
+		position.bans = known->bans;
+		position.last_ban_end = known->last_ban;
+		position.forgotten = known->last_ban + bans->forget_after;
+	}
+	position.next_ban = ladder_duration(bans, position.bans);
+	*ret_position = position;
+}
+
 int guard_punish(struct guard *guard, const struct prefix *prefix, const struct ban_reason *reason,
 		 usec_t now)
 {

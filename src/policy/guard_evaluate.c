@@ -232,6 +232,7 @@ void guard_evaluate(struct guard *guard, struct source *source, usec_t now)
 	struct ban_reason reason = { .limit = LIMIT_NONE };
 	struct ban *ban = guard_live_ban(guard, &prefix, now);
 
+	source_table_note_new(source, fresh);
 	if (ban && !strcmp(ban->reason.service, service->name))
 		guard_note_peak(guard, ban, source->concurrent);
 	if (ban || guard_is_blocked(guard, &prefix)) {

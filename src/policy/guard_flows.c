@@ -60,6 +60,7 @@ static void apply_change(struct guard *guard, struct flow_change *change,
 	struct source *source;
 	int established, half_open;
 
+	guard->now = now;
 	if (change->evicted.phase != FLOW_ABSENT) {
 		guard->stats.flows_evicted++;
 		uncount(guard, &change->evicted, now);

@@ -210,22 +210,40 @@ static void pass(struct guard *guard, struct gate_source *source, usec_t now)
 	guard_gate_judge(guard, source, PTR_STATE_UNKNOWN, 0, NULL, now);
 }
 
+static void spare(struct guard *guard, struct gate_source *source, usec_t now)
+{
+	struct prefix own = gate_source_prefix(source);
+	struct held_packet packet;
+
+	while (gate_table_release(guard->gate, source, &packet))
+		give(guard, &own, &packet, GUARD_VERDICT_ACCEPT, &guard->gate_stats.accepted_exempt,
+		     now);
+	gate_table_remove(guard->gate, source);
+}
+
 void guard_gate_let_in(struct guard *guard, const struct prefix *prefix, usec_t now)
 {
 	struct gate_source *next, *source = gate_table_oldest(guard->gate, GATE_ASKING);
-	struct held_packet packet;
 
 	for (; source; source = next) {
 		struct prefix own = gate_source_prefix(source);
 
 		next = gate_table_next(guard->gate, source);
-		if (!prefix_contains(prefix, &own.address) &&
-		    !prefix_contains(&own, &prefix->address))
-			continue;
-		while (gate_table_release(guard->gate, source, &packet))
-			give(guard, &own, &packet, GUARD_VERDICT_ACCEPT,
-			     &guard->gate_stats.accepted_exempt, now);
-		gate_table_remove(guard->gate, source);
+		if (prefix_contains(prefix, &own.address) || prefix_contains(&own, &prefix->address))
+			spare(guard, source, now);
+	}
+}
+
+void guard_gate_let_in_allowed(struct guard *guard, usec_t now)
+{
+	struct gate_source *next, *source = gate_table_oldest(guard->gate, GATE_ASKING);
+
+	for (; source; source = next) {
+		struct prefix own = gate_source_prefix(source);
+
+		next = gate_table_next(guard->gate, source);
+		if (guard_never(guard, &own, NULL) == NEVER_ALLOWED)
+			spare(guard, source, now);
 	}
 }
 

@@ -276,6 +276,17 @@ static unsigned lift_inside(struct guard *guard, const struct prefix *prefix, co
 	return lifted + n;
 }
 
+/* What its connections are worth now: over a limit and spared, say. */
+static void judge_services(struct guard *guard, const struct prefix *prefix, usec_t now)
+{
+	for (unsigned i = 0; i < guard->settings->n_services; i++) {
+		struct source *source = source_table_find(guard->sources, prefix, (uint8_t)i);
+
+		if (source && source->concurrent)
+			guard_evaluate(guard, source, now);
+	}
+}
+
 int guard_unban(struct guard *guard, const struct prefix *prefix, usec_t grace, usec_t now,
 		unsigned *ret_lifted, struct prefix *ret_conflict)
 {
@@ -306,6 +317,7 @@ int guard_unban(struct guard *guard, const struct prefix *prefix, usec_t grace, 
 	list_remove(guard, GUARD_LIST_BLOCKED, first, n, GUARD_END_LIFTED, NULL, now);
 	pardon(guard, prefix, grace, now);
 	guard_gate_let_in(guard, prefix, now);
+	judge_services(guard, prefix, now);
 	if (!ban && !n && !refusals)
 		return GUARD_NOT_BANNED;
 	*ret_lifted = (ban ? 1 : 0) + n + refusals;

@@ -2,8 +2,9 @@
 /*
  * The guard's insides, shared by its files: guard.c (life, time, reading), guard_flows.c (connections),
  * guard_evaluate.c (the decision about a source), guard_bans.c (bans, the ladder, the breakers),
- * guard_operator.c (what operators say), guard_audit.c (the kernel's sets), guard_reload.c, guard_gate.c
- * (packets that wait for a name), guard_gate_judge.c (what a name means for them).
+ * guard_operator.c (what operators say), guard_audit.c (the kernel's sets), guard_reload.c, guard_peaks.c
+ * (what sources reached), guard_gate.c (packets that wait for a name), guard_gate_judge.c (what a name
+ * means for them).
  */
 #pragma once
 
@@ -52,7 +53,10 @@ struct guard {
 	uint32_t n_pending;
 	usec_t next_expiry;   /* not later than the first ban's end */
 	usec_t next_housekeeping, next_retry;
-	uint32_t reevaluate_cursor, window_cursor;
+	usec_t next_peaks; /* the next slice of their walk; 0: no source was there yet */
+	usec_t day, day_before;
+	usec_t now; /* of the call that may make a source leave the table */
+	uint32_t reevaluate_cursor, window_cursor, peaks_cursor;
 	bool first_sync_done, sweeping, reevaluating, in_doubt;
 	bool quiet_dump; /* the one under way tells of connections that are old, not new or missed */
 	bool ports_added; /* since it began */
@@ -112,6 +116,8 @@ void guard_gate_end_wait(struct guard *guard, struct gate_source *source, enum p
 			 const struct held_packet *newcomer, usec_t now);
 /* The packets of sources that share an address with the prefix: an operator spares them now. */
 void guard_gate_let_in(struct guard *guard, const struct prefix *prefix, usec_t now);
+/* The packets of sources that an allow list spares. */
+void guard_gate_let_in_allowed(struct guard *guard, usec_t now);
 void guard_gate_tick(struct guard *guard, usec_t now);
 usec_t guard_gate_next_tick(const struct guard *guard);
 
@@ -142,6 +148,13 @@ void guard_gate_map_services(struct guard *guard, const struct guard_settings *s
 void guard_gate_review(struct guard *guard, usec_t now);
 /* Removes up to budget sources that are forgotten; true: there may be more. */
 bool guard_gate_forget(struct guard *guard, unsigned budget, usec_t now);
+
+/* guard_peaks.c */
+/* If it is worth it and was not told yet. */
+void guard_tell_peak(struct guard *guard, const struct source *source, usec_t now);
+void guard_tell_some_peaks(struct guard *guard, usec_t now);
+/* For a new table of sources: those that leave it are told of. */
+void guard_follow_sources(struct guard *guard);
 
 /* guard_reload.c */
 void guard_map_ports(struct guard *guard);

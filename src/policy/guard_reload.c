@@ -28,7 +28,7 @@ static void carry(const struct guard *guard, const struct source *from, struct s
 
 /* What sources remember beside their connections, for the services that still exist. */
 static void carry_sources(struct guard *guard, const struct guard_settings *settings,
-			  struct source_table *sources)
+			  struct source_table *sources, usec_t now)
 {
 	uint32_t cursor = 0;
 	struct source *from, *to;
@@ -41,6 +41,8 @@ static void carry_sources(struct guard *guard, const struct guard_settings *sett
 		if (service >= 0 &&
 		    source_table_get(sources, &prefix, (uint8_t)service, &to) == 0)
 			carry(guard, from, sources, to);
+		else
+			guard_tell_peak(guard, from, now);
 	}
 }
 
@@ -117,16 +119,46 @@ int guard_reload(struct guard *guard, const struct guard_settings *settings, use
 	guard->ports_added |= adds_ports(guard, settings);
 	guard->quiet_dump |= guard->ports_added;
 	source_table_carry_stats(guard->sources, sources);
-	carry_sources(guard, settings, sources);
+	carry_sources(guard, settings, sources, now);
 	source_table_free(guard->sources);
 	guard->sources = sources;
 	guard->settings = settings;
 	guard->n_pending = 0;
 	guard->next_retry = USEC_NEVER;
+	guard->peaks_cursor = 0;
+	guard->now = now;
+	guard_follow_sources(guard);
 	guard_map_ports(guard);
 	recount_flows(guard, now);
 	guard_gate_review(guard, now);
 	guard_lift_allowed(guard, now);
 	evaluate_all(guard, now);
 	return 0;
+}
+
+/* Spared from now on, or not any more. */
+static void judge(struct guard *guard, struct source *source, usec_t now)
+{
+	struct prefix prefix = source_prefix(source);
+	bool shut_out = ban_table_find(guard->bans, &prefix) || guard_is_blocked(guard, &prefix);
+
+	if (source->concurrent)
+		guard_evaluate(guard, source, now);
+	else if (shut_out != (source->standing == STANDING_BANNED))
+		guard_set_standing_of_services(guard, &prefix,
+					       shut_out ? STANDING_BANNED : STANDING_NORMAL);
+}
+
+void guard_reload_allowed(struct guard *guard, const struct guard_settings *settings, usec_t now)
+{
+	struct guard_op op = { .type = GUARD_OP_LIST, .list = GUARD_LIST_ALLOWED, .now = now };
+	uint32_t cursor = 0;
+	struct source *source;
+
+	guard->settings = settings;
+	guard_lift_allowed(guard, now);
+	while ((source = source_table_walk(guard->sources, &cursor)))
+		judge(guard, source, now);
+	guard_gate_let_in_allowed(guard, now);
+	guard->sink(guard->sink_userdata, &op);
 }

@@ -24,7 +24,8 @@ struct entry {
 	usec_t expires; /* of the state; 0: nothing known */
 	usec_t asked_at, failed_at, first_failure;
 	uint32_t failing_round; /* the round this address was counted as failing in */
-	uint8_t state, failures, asked, n_names;
+	uint8_t state, failures, asked, n_names, n_addresses;
+	struct address addresses[PTR_ADDRESSES_MAX];
 	char names[NAMES_BYTES]; /* n_names texts, each with its NUL */
 };
 
@@ -89,6 +90,17 @@ enum ptr_state name_table_state(struct name_table *table, const struct address *
 		*ret_n_names = entry->n_names;
 	}
 	return entry->state;
+}
+
+unsigned name_table_addresses(const struct name_table *table, const struct address *address,
+			      usec_t now, const struct address **ret_addresses)
+{
+	const struct entry *entry = hash_table_find(table->entries, address);
+
+	if (!entry || !is_fresh(entry, now))
+		return 0;
+	*ret_addresses = entry->addresses;
+	return entry->n_addresses;
 }
 
 static struct entry *find_or_make(struct name_table *table, const struct address *address)
@@ -174,6 +186,8 @@ static void keep_names(struct entry *entry, const struct name_answer *answer)
 		used += length;
 		entry->n_names++;
 	}
+	entry->n_addresses = (uint8_t)MIN_OF(answer->n_addresses, (unsigned)PTR_ADDRESSES_MAX);
+	memcpy(entry->addresses, answer->addresses, sizeof(entry->addresses));
 }
 
 static usec_t clamp(usec_t value, usec_t low, usec_t high)
@@ -219,7 +233,7 @@ static void note_failure(struct name_table *table, struct entry *entry,
 	table->stats.healthy = answer->resolver_healthy &&
 			       table->failing_addresses <= FAILING_ADDRESSES_HEALTHY;
 	entry->state = PTR_STATE_UNKNOWN;
-	entry->n_names = 0;
+	entry->n_names = entry->n_addresses = 0;
 	entry->failed_at = now;
 	if (!table->stats.healthy)
 		return;

@@ -30,6 +30,8 @@ struct lookup {
 	unsigned outstanding;
 	unsigned verified; /* index of the name */
 	uint32_t ttl_s;	   /* of the answers behind the PTR records */
+	unsigned n_addresses;
+	struct address addresses[PTR_ADDRESSES_MAX]; /* what the names resolved to, to be shown */
 	bool is_verified;
 	bool unresolved; /* there was no answer for some name */
 	bool starting;	 /* questions are still being asked: a callback must not end the lookup */
@@ -142,6 +144,8 @@ static void lookup_finish(struct lookup *lookup, enum name_answer_result result,
 
 	if (lookup->hosts)
 		names_write(&answer, lookup->hosts, lookup->verified);
+	answer.n_addresses = lookup->n_addresses;
+	memcpy(answer.addresses, lookup->addresses, lookup->n_addresses * sizeof(*answer.addresses));
 	abandon_queries(lookup);
 	free(lookup->hosts);
 	lookup->hosts = NULL;
@@ -228,6 +232,27 @@ static int query_start(struct lookup *lookup, unsigned index, const char *name, 
 	return 0;
 }
 
+static void address_keep(struct lookup *lookup, const struct address *address)
+{
+	for (unsigned i = 0; i < lookup->n_addresses; i++) {
+		if (address_equal(&lookup->addresses[i], address))
+			return;
+	}
+	if (lookup->n_addresses < PTR_ADDRESSES_MAX)
+		lookup->addresses[lookup->n_addresses++] = *address;
+}
+
+/* A name with more addresses than are kept must not hide the one that counts. */
+static void addresses_keep(struct lookup *lookup, const struct dns_addresses *found, bool verified)
+{
+	if (verified) {
+		lookup->n_addresses = 0;
+		address_keep(lookup, &lookup->address);
+	}
+	for (unsigned i = 0; found->outcome == DNS_FOUND && i < found->n; i++)
+		address_keep(lookup, &found->addresses[i]);
+}
+
 static void addresses_check(struct lookup *lookup, const struct dns_addresses *found,
 			    unsigned index)
 {
@@ -237,6 +262,7 @@ static void addresses_check(struct lookup *lookup, const struct dns_addresses *f
 		verified |= address_equal(&found->addresses[i], &lookup->address);
 	if (lookup->is_verified)
 		return;
+	addresses_keep(lookup, found, verified);
 	/* other names' records have no part in what verifies this one */
 	lookup->ttl_s = verified ? found->ttl_s : MIN_OF(lookup->ttl_s, found->ttl_s);
 	lookup->is_verified = verified;
@@ -333,7 +359,7 @@ void lookups_ask(struct lookups *lookups, const struct address *address, usec_t 
 	lookup->family = family;
 	lookup->address = *address;
 	lookup->expires = now + lookups->deadline;
-	lookup->verified = 0;
+	lookup->verified = lookup->n_addresses = 0;
 	lookup->ttl_s = UINT32_MAX;
 	lookup->is_verified = lookup->unresolved = false;
 	if (query_start(lookup, 0, dns_reverse_name(address, name), ns_t_ptr, on_ptr) < 0)

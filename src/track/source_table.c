@@ -14,6 +14,9 @@ struct source_table {
 	struct hash_table *entries;
 	struct sliding_window_pool *windows;
 	struct source_table_stats stats;
+	void (*leaves)(void *userdata, const struct source *source);
+	void *leaves_userdata;
+	uint8_t day;
 };
 
 int source_table_new(struct source_table **ret_table, uint32_t capacity,
@@ -64,6 +67,8 @@ struct source *source_table_find(const struct source_table *table, const struct 
 
 static void remove_entry(struct source_table *table, struct source *source)
 {
+	if (table->leaves)
+		table->leaves(table->leaves_userdata, source);
 	sliding_window_clear(table->windows, &source->window);
 	hash_table_remove(table->entries, source);
 }
@@ -100,6 +105,8 @@ int source_table_get(struct source_table *table, const struct prefix *prefix, ui
 	if (r == HASH_TABLE_FULL)
 		return SOURCE_TABLE_FULL;
 	*ret_source = entry;
+	if (r == 0)
+		(*ret_source)->day = table->day;
 	return 0;
 }
 
@@ -124,6 +131,10 @@ void source_table_count(struct source_table *table, struct source *source, int c
 	source->concurrent = add_clamped(source->concurrent, concurrent);
 	source->half_open = add_clamped(source->half_open, half_open);
 	source->peak = MAX_OF(source->peak, source->concurrent);
+	if (source->concurrent > source->day_concurrent) {
+		source->day_concurrent = source->concurrent;
+		source->day_changed = 1;
+	}
 	source->last_change = now;
 	place(table, source);
 }
@@ -166,6 +177,44 @@ uint32_t source_table_new_count(struct source_table *table, struct source *sourc
 	return sliding_window_count(table->windows, &source->window, now, length);
 }
 
+void source_table_begin_day(struct source_table *table)
+{
+	table->day++;
+}
+
+uint8_t source_table_day(const struct source_table *table)
+{
+	return table->day;
+}
+
+void source_table_note_new(struct source *source, uint32_t count)
+{
+	if (count <= source->day_new)
+		return;
+	source->day_new = (uint16_t)MIN_OF(count, UINT16_MAX);
+	source->day_changed = 1;
+}
+
+void source_table_peaks_told(const struct source_table *table, struct source *source)
+{
+	source->day_changed = 0;
+	if (source->day == table->day)
+		return;
+	/* connections that last over midnight are there on both days */
+	source->day = table->day;
+	source->day_concurrent = source->concurrent;
+	source->day_new = 0;
+	source->day_changed = source->concurrent > 0;
+}
+
+void source_table_on_leave(struct source_table *table,
+			   void (*leaves)(void *userdata, const struct source *source),
+			   void *userdata)
+{
+	table->leaves = leaves;
+	table->leaves_userdata = userdata;
+}
+
 void source_table_carry(const struct source_table *from_table, const struct source *from,
 			struct source_table *to_table, struct source *to)
 {
@@ -174,6 +223,10 @@ void source_table_carry(const struct source_table *from_table, const struct sour
 	to->last_change = from->last_change;
 	to->waiting_since = from->waiting_since;
 	to->announced = from->announced;
+	to->day_concurrent = from->day_concurrent;
+	to->day = from->day;
+	to->day_changed = from->day_changed;
+	to->day_new = from->day_new;
 	if (sliding_window_copy(from_table->windows, &from->window, to_table->windows, &to->window))
 		to_table->stats.windows_full++;
 }
@@ -181,6 +234,7 @@ void source_table_carry(const struct source_table *from_table, const struct sour
 void source_table_carry_stats(const struct source_table *from_table, struct source_table *to_table)
 {
 	to_table->stats = from_table->stats;
+	to_table->day = from_table->day;
 }
 
 void source_table_protect(struct source_table *table, struct source *source, bool protect)

@@ -1,43 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "smtpguard/wire/control_line.h"
-
+/*
+ * The words of a command line, and which verb takes which of them.
+ */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "smtpguard/base/escape.h"
-#include "smtpguard/base/parse.h"
 
-#define QUOTED_TEXT_MAX 64
+#include "control_line_priv.h"
 
-enum parameter {
-	PARAMETER_ALL,
-	PARAMETER_COMMENT,
-	PARAMETER_FOR,
-	PARAMETER_LIMIT,
-	PARAMETER_REASON,
-	PARAMETER_SERVICE,
-	PARAMETER_SORT,
-	PARAMETER_SOURCE,
-	PARAMETER_TRUST,
-	PARAMETERS
+enum argument {
+	ARGUMENT_NONE,
+	ARGUMENT_ADDRESS,
+	ARGUMENT_ADDRESS_OR_ALL,
+	ARGUMENT_MODE, /* may be missing */
 };
-
-static const char *const parameter_names[PARAMETERS] = {
-	[PARAMETER_ALL] = "all",       [PARAMETER_COMMENT] = "comment",
-	[PARAMETER_FOR] = "for",       [PARAMETER_LIMIT] = "limit",
-	[PARAMETER_REASON] = "reason", [PARAMETER_SERVICE] = "service",
-	[PARAMETER_SORT] = "sort",     [PARAMETER_SOURCE] = "source",
-	[PARAMETER_TRUST] = "trust",
-};
-
-enum argument { ARGUMENT_NONE, ARGUMENT_ADDRESS, ARGUMENT_ADDRESS_OR_ALL };
 
 static const struct {
 	const char *name, *usage; /* a name may be two words */
 	enum argument argument;
-	unsigned parameters; /* bits of enum parameter */
+	unsigned parameters; /* bits of enum control_parameter */
 	bool changes;
 } verbs[CONTROL_VERBS] = {
 	[CONTROL_STATUS] = { "status", "status", ARGUMENT_NONE, 0, false },
@@ -56,6 +40,18 @@ static const struct {
 	[CONTROL_UNBAN] = { "unban", "unban ADDR[/LEN]|all [trust=1h]", ARGUMENT_ADDRESS_OR_ALL,
 			    1u << PARAMETER_TRUST, true },
 	[CONTROL_EVENTS] = { "events", "events", ARGUMENT_NONE, 0, false },
+	[CONTROL_HISTORY] = { "history",
+			      "history [source=ADDR[/LEN]] [since=7d|TIME] [limit=N]", ARGUMENT_NONE,
+			      1u << PARAMETER_SOURCE | 1u << PARAMETER_SINCE | 1u << PARAMETER_LIMIT,
+			      false },
+	[CONTROL_PEAKS] = { "peaks",
+			    "peaks [service=NAME] [source=ADDR[/LEN]] [since=7d|TIME] [limit=N]",
+			    ARGUMENT_NONE,
+			    1u << PARAMETER_SERVICE | 1u << PARAMETER_SOURCE |
+				    1u << PARAMETER_SINCE | 1u << PARAMETER_LIMIT,
+			    false },
+	[CONTROL_METRICS] = { "metrics", "metrics", ARGUMENT_NONE, 0, false },
+	[CONTROL_MODE] = { "mode", "mode [enforce|observe]", ARGUMENT_MODE, 0, true },
 	[CONTROL_ALLOW_ADD] = { "allow add",
 				"allow add ADDR[/LEN] [for=1h|forever] [comment=\"TEXT\"]",
 				ARGUMENT_ADDRESS, 1u << PARAMETER_FOR | 1u << PARAMETER_COMMENT,
@@ -67,22 +63,12 @@ static const struct {
 	[CONTROL_FLUSH] = { "flush", "flush [all=1]", ARGUMENT_NONE, 1u << PARAMETER_ALL, true },
 };
 
-struct parser {
-	char *rest;
-	struct control_command *command;
-	unsigned seen; /* bits of enum parameter */
-	char *error;
-	size_t error_size;
-};
-
 struct word {
 	char *name;
 	char *value; /* NULL: no '=' in it */
 };
 
-static int fail(struct parser *parser, const char *format, ...) PRINTF_LIKE(2, 3);
-
-static int fail(struct parser *parser, const char *format, ...)
+int control_parser_fail(struct control_parser *parser, const char *format, ...)
 {
 	va_list arguments;
 
@@ -92,9 +78,11 @@ static int fail(struct parser *parser, const char *format, ...)
 	return -EINVAL;
 }
 
-bool control_verb_changes(enum control_verb verb)
+bool control_command_changes(const struct control_command *command)
 {
-	return verbs[verb].changes;
+	/* `mode` alone only asks */
+	return verbs[command->verb].changes &&
+	       (command->verb != CONTROL_MODE || command->has_mode);
 }
 
 const char *control_verb_name(enum control_verb verb)
@@ -102,7 +90,7 @@ const char *control_verb_name(enum control_verb verb)
 	return verbs[verb].name;
 }
 
-static const char *shown(char buffer[static QUOTED_TEXT_MAX], const char *text)
+const char *control_parser_shown(char buffer[static QUOTED_TEXT_MAX], const char *text)
 {
 	return escape(buffer, QUOTED_TEXT_MAX, text, strlen(text));
 }
@@ -113,7 +101,7 @@ static bool is_blank(char c)
 }
 
 /* Removes the quotes and backslashes in place; value points behind the opening quote. */
-static int unquote(struct parser *parser, char *value)
+static int unquote(struct control_parser *parser, char *value)
 {
 	char *from = value, *to = value;
 
@@ -121,19 +109,19 @@ static int unquote(struct parser *parser, char *value)
 		if (*from == '\\' && (from[1] == '"' || from[1] == '\\'))
 			from++;
 		if (!*from)
-			return fail(parser, "closing quote missing");
+			return control_parser_fail(parser, "closing quote missing");
 		*to++ = *from++;
 	}
 	from++;
 	if (*from && !is_blank(*from))
-		return fail(parser, "a blank must follow the closing quote");
+		return control_parser_fail(parser, "a blank must follow the closing quote");
 	parser->rest = *from ? from + 1 : from;
 	*to = '\0';
 	return 0;
 }
 
 /* 1: *ret_word is the next word; 0: none left. */
-static int next_word(struct parser *parser, struct word *ret_word)
+static int next_word(struct control_parser *parser, struct word *ret_word)
 {
 	char *p = parser->rest;
 	struct word word = { NULL, NULL };
@@ -165,154 +153,42 @@ static int next_word(struct parser *parser, struct word *ret_word)
 	return 1;
 }
 
-static int read_prefix(struct parser *parser, const char *text)
-{
-	struct control_command *command = parser->command;
-	char buffer[QUOTED_TEXT_MAX], prefix[PREFIX_TEXT_MAX];
-	int r = prefix_parse(text, &command->prefix);
-
-	if (r < 0)
-		return fail(parser, "'%s' is no address; allowed: ADDR or ADDR/LEN, IPv4 or IPv6",
-			    shown(buffer, text));
-	if (r == PREFIX_HOST_BITS)
-		return fail(parser, "'%s' has bits set behind its length; the prefix is %s",
-			    shown(buffer, text), prefix_format(&command->prefix, prefix));
-	command->has_prefix = true;
-	command->has_length = strchr(text, '/');
-	return 0;
-}
-
-static int read_duration(struct parser *parser, const char *name, const char *text,
-			 bool may_be_forever)
-{
-	char buffer[QUOTED_TEXT_MAX];
-	usec_t duration;
-
-	if (may_be_forever && !strcmp(text, "forever"))
-		duration = USEC_NEVER;
-	else if (parse_duration(text, &duration) < 0 || duration > CONTROL_DURATION_MAX)
-		return fail(parser,
-			    "%s: '%s' is no duration; allowed: 1s to 3650d, units ms s m h d%s",
-			    name, shown(buffer, text), may_be_forever ? ", or forever" : "");
-	parser->command->duration = duration;
-	return 0;
-}
-
-static int read_limit(struct parser *parser, const char *text)
-{
-	char buffer[QUOTED_TEXT_MAX];
-	uint64_t value;
-
-	if (parse_number(text, 1, CONTROL_SOURCES_LIMIT_MAX, &value) < 0)
-		return fail(parser, "limit: '%s' is not allowed; allowed: 1 to %d",
-			    shown(buffer, text), CONTROL_SOURCES_LIMIT_MAX);
-	parser->command->limit = (uint32_t)value;
-	return 0;
-}
-
-static int read_all(struct parser *parser, const char *text)
-{
-	char buffer[QUOTED_TEXT_MAX];
-	uint64_t value;
-
-	if (parse_number(text, 0, 1, &value) < 0)
-		return fail(parser, "all: '%s' is not allowed; allowed: 0, 1",
-			    shown(buffer, text));
-	parser->command->all = value;
-	return 0;
-}
-
-static int read_service(struct parser *parser, const char *text)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
-	char buffer[QUOTED_TEXT_MAX];
-	size_t length = strlen(text);
-
-	if (!length || length >= SERVICE_NAME_MAX || strspn(text, allowed) != length)
-		return fail(parser, "service: '%s' is no name of a service", shown(buffer, text));
-	memcpy(parser->command->service, text, length + 1);
-	return 0;
-}
-
-static int read_sort(struct parser *parser, const char *text)
-{
-	static const char *const names[] = {
-		[CONTROL_SORT_CONCURRENT] = "concurrent",
-		[CONTROL_SORT_NEW] = "new",
-		[CONTROL_SORT_HALF_OPEN] = "half_open",
-	};
-	char buffer[QUOTED_TEXT_MAX];
-
-	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-		if (strcmp(text, names[i]))
-			continue;
-		parser->command->sort = (enum control_sort)i;
-		return 0;
-	}
-	return fail(parser, "sort: '%s' is not allowed; allowed: concurrent, new, half_open",
-		    shown(buffer, text));
-}
-
-static int read_value(struct parser *parser, enum parameter parameter, const char *value)
-{
-	switch (parameter) {
-	case PARAMETER_ALL:
-		return read_all(parser, value);
-	case PARAMETER_FOR:
-	case PARAMETER_TRUST:
-		return read_duration(parser, parameter_names[parameter], value,
-				     parameter == PARAMETER_FOR);
-	case PARAMETER_LIMIT:
-		return read_limit(parser, value);
-	case PARAMETER_COMMENT:
-	case PARAMETER_REASON:
-		/* cut rather than refused: the ban matters more than its text */
-		escape(parser->command->reason, sizeof(parser->command->reason), value,
-		       strlen(value));
-		return 0;
-	case PARAMETER_SERVICE:
-		return read_service(parser, value);
-	case PARAMETER_SORT:
-		return read_sort(parser, value);
-	case PARAMETER_SOURCE:
-		return read_prefix(parser, value);
-	case PARAMETERS:
-		break;
-	}
-	return -EINVAL;
-}
-
-static int read_parameter(struct parser *parser, const struct word *word)
+static int read_parameter(struct control_parser *parser, const struct word *word)
 {
 	enum control_verb verb = parser->command->verb;
 	char buffer[QUOTED_TEXT_MAX];
 
 	for (unsigned i = 0; i < PARAMETERS; i++) {
-		if (!(verbs[verb].parameters & 1u << i) || strcmp(word->name, parameter_names[i]))
+		const char *name = control_parameter_name((enum control_parameter)i);
+
+		if (!(verbs[verb].parameters & 1u << i) || strcmp(word->name, name) != 0)
 			continue;
 		if (parser->seen & 1u << i)
-			return fail(parser, "%s: given twice", parameter_names[i]);
+			return control_parser_fail(parser, "%s: given twice", name);
 		parser->seen |= 1u << i;
-		return read_value(parser, (enum parameter)i, word->value);
+		return control_value_read(parser, (enum control_parameter)i, word->value);
 	}
-	return fail(parser, "unknown parameter '%s'; usage: %s", shown(buffer, word->name),
-		    verbs[verb].usage);
+	return control_parser_fail(parser, "unknown parameter '%s'; usage: %s",
+				   control_parser_shown(buffer, word->name), verbs[verb].usage);
 }
 
-static int read_argument(struct parser *parser, const struct word *word)
+static int read_argument(struct control_parser *parser, const struct word *word)
 {
 	struct control_command *command = parser->command;
 	enum argument argument = verbs[command->verb].argument;
 	char buffer[QUOTED_TEXT_MAX];
 
-	if (argument == ARGUMENT_NONE || command->has_prefix || command->all)
-		return fail(parser, "unexpected '%s'; usage: %s", shown(buffer, word->name),
-			    verbs[command->verb].usage);
+	if (argument == ARGUMENT_NONE || command->has_prefix || command->all || command->has_mode)
+		return control_parser_fail(parser, "unexpected '%s'; usage: %s",
+					   control_parser_shown(buffer, word->name),
+					   verbs[command->verb].usage);
+	if (argument == ARGUMENT_MODE)
+		return control_mode_read(parser, word->name);
 	if (argument == ARGUMENT_ADDRESS_OR_ALL && !strcmp(word->name, "all")) {
 		command->all = true;
 		return 0;
 	}
-	return read_prefix(parser, word->name);
+	return control_prefix_read(parser, word->name);
 }
 
 /* The text behind the first word of a verb's name; NULL if that is another word. */
@@ -327,7 +203,7 @@ static const char *behind_first_word(enum control_verb verb, const char *word)
 }
 
 /* `allow` alone says nothing: the second word of its name follows. */
-static int read_second_word(struct parser *parser, const char *first)
+static int read_second_word(struct control_parser *parser, const char *first)
 {
 	char buffer[QUOTED_TEXT_MAX];
 	struct word word;
@@ -343,11 +219,12 @@ static int read_second_word(struct parser *parser, const char *first)
 		parser->command->verb = (enum control_verb)i;
 		return 0;
 	}
-	return fail(parser, "%s: %s%s%s; allowed: add, remove, list", first,
-		    r ? "unknown '" : "no action", r ? shown(buffer, word.name) : "", r ? "'" : "");
+	return control_parser_fail(parser, "%s: %s%s%s; allowed: add, remove, list", first,
+				   r ? "unknown '" : "no action",
+				   r ? control_parser_shown(buffer, word.name) : "", r ? "'" : "");
 }
 
-static int read_verb(struct parser *parser)
+static int read_verb(struct control_parser *parser)
 {
 	char buffer[QUOTED_TEXT_MAX];
 	struct word word;
@@ -365,14 +242,15 @@ static int read_verb(struct parser *parser)
 		parser->command->verb = (enum control_verb)i;
 		return 0;
 	}
-	return fail(parser,
-		    "%s%s%s; allowed: status, sources, bans, explain, ban, unban, events, "
-		    "allow add, allow remove, allow list, reload, flush",
-		    r ? "unknown command '" : "no command", r ? shown(buffer, word.name) : "",
-		    r ? "'" : "");
+	return control_parser_fail(
+		parser,
+		"%s%s%s; allowed: status, sources, bans, explain, history, peaks, events, metrics, "
+		"ban, unban, allow add, allow remove, allow list, mode, reload, flush",
+		r ? "unknown command '" : "no command",
+		r ? control_parser_shown(buffer, word.name) : "", r ? "'" : "");
 }
 
-static int read_rest(struct parser *parser)
+static int read_rest(struct control_parser *parser)
 {
 	enum control_verb verb = parser->command->verb;
 	struct word word;
@@ -385,9 +263,10 @@ static int read_rest(struct parser *parser)
 	}
 	if (r < 0)
 		return r;
-	if (verbs[verb].argument != ARGUMENT_NONE && !parser->command->has_prefix &&
-	    !parser->command->all)
-		return fail(parser, "address missing; usage: %s", verbs[verb].usage);
+	if ((verbs[verb].argument == ARGUMENT_ADDRESS ||
+	     verbs[verb].argument == ARGUMENT_ADDRESS_OR_ALL) &&
+	    !parser->command->has_prefix && !parser->command->all)
+		return control_parser_fail(parser, "address missing; usage: %s", verbs[verb].usage);
 	return 0;
 }
 
@@ -396,15 +275,15 @@ int control_line_parse(const char *line, size_t length, struct control_command *
 {
 	struct control_command command = { 0 };
 	char text[CONTROL_LINE_MAX + 1];
-	struct parser parser = {
+	struct control_parser parser = {
 		.rest = text, .command = &command, .error = error, .error_size = error_size
 	};
 	int r;
 
 	if (length > CONTROL_LINE_MAX)
-		return fail(&parser, "line longer than %d bytes", CONTROL_LINE_MAX);
+		return control_parser_fail(&parser, "line longer than %d bytes", CONTROL_LINE_MAX);
 	if (memchr(line, '\0', length))
-		return fail(&parser, "NUL byte in the line");
+		return control_parser_fail(&parser, "NUL byte in the line");
 	memcpy(text, line, length);
 	text[length] = '\0';
 

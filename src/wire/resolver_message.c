@@ -17,15 +17,18 @@ enum {
 	AT_RESULT = 1,
 	AT_HEALTHY = 2,
 	AT_N_NAMES = 3,
-	AT_RESERVED = 4,
+	AT_N_ADDRESSES = 4,
+	AT_RESERVED = 5,
 	AT_ADDRESS = 16,
 	AT_TTL = 32,
 	AT_RESERVED_2 = 40,
 	AT_NAMES = 56,
+	AT_ADDRESSES = AT_NAMES + PTR_NAMES_MAX * PTR_NAME_TEXT_MAX,
 };
 
 static_assert(AT_ADDRESS + sizeof(struct address) == RESOLVER_QUESTION_BYTES, "question's size");
-static_assert(AT_NAMES + PTR_NAMES_MAX * PTR_NAME_TEXT_MAX == RESOLVER_ANSWER_BYTES,
+static_assert(AT_ADDRESSES + sizeof(((struct name_answer *)NULL)->addresses) ==
+		      RESOLVER_ANSWER_BYTES,
 	      "answer's size");
 
 static bool is_zero(const uint8_t *bytes, size_t size)
@@ -60,12 +63,14 @@ void resolver_answer_encode(const struct name_answer *answer,
 			    uint8_t bytes[static RESOLVER_ANSWER_BYTES])
 {
 	unsigned n = MIN_OF(answer->n_names, (unsigned)PTR_NAMES_MAX);
+	unsigned n_addresses = MIN_OF(answer->n_addresses, (unsigned)PTR_ADDRESSES_MAX);
 
 	memset(bytes, 0, RESOLVER_ANSWER_BYTES);
 	bytes[AT_TYPE] = TYPE_ANSWER;
 	bytes[AT_RESULT] = (uint8_t)answer->result;
 	bytes[AT_HEALTHY] = answer->resolver_healthy;
 	bytes[AT_N_NAMES] = (uint8_t)n;
+	bytes[AT_N_ADDRESSES] = (uint8_t)n_addresses;
 	memcpy(bytes + AT_ADDRESS, answer->address.bytes, sizeof(answer->address.bytes));
 	memcpy(bytes + AT_TTL, &answer->ttl, sizeof(answer->ttl));
 	for (unsigned i = 0; i < n; i++) {
@@ -74,6 +79,7 @@ void resolver_answer_encode(const struct name_answer *answer,
 		memcpy(bytes + AT_NAMES + i * PTR_NAME_TEXT_MAX, name,
 		       strnlen(name, PTR_NAME_TEXT_MAX - 1));
 	}
+	memcpy(bytes + AT_ADDRESSES, answer->addresses, n_addresses * sizeof(answer->addresses[0]));
 }
 
 /* One encoding per text: nothing may hide behind the NUL. */
@@ -89,12 +95,12 @@ static bool is_name(const uint8_t text[static PTR_NAME_TEXT_MAX])
 
 int resolver_answer_decode(const void *bytes, size_t size, struct name_answer *ret_answer)
 {
-	const uint8_t *p = bytes, *names = p + AT_NAMES;
+	const uint8_t *p = bytes, *names = p + AT_NAMES, *addresses = p + AT_ADDRESSES;
 	size_t used;
 
 	if (size != RESOLVER_ANSWER_BYTES || p[AT_TYPE] != TYPE_ANSWER ||
 	    p[AT_RESULT] >= NAME_ANSWER_RESULTS || p[AT_HEALTHY] > 1 ||
-	    p[AT_N_NAMES] > PTR_NAMES_MAX ||
+	    p[AT_N_NAMES] > PTR_NAMES_MAX || p[AT_N_ADDRESSES] > PTR_ADDRESSES_MAX ||
 	    !is_zero(p + AT_RESERVED, AT_ADDRESS - AT_RESERVED) ||
 	    !is_zero(p + AT_RESERVED_2, AT_NAMES - AT_RESERVED_2))
 		return -EBADMSG;
@@ -105,6 +111,9 @@ int resolver_answer_decode(const void *bytes, size_t size, struct name_answer *r
 	used = (size_t)p[AT_N_NAMES] * PTR_NAME_TEXT_MAX;
 	if (!is_zero(names + used, sizeof(ret_answer->names) - used))
 		return -EBADMSG;
+	used = p[AT_N_ADDRESSES] * sizeof(ret_answer->addresses[0]);
+	if (!is_zero(addresses + used, sizeof(ret_answer->addresses) - used))
+		return -EBADMSG;
 
 	ret_answer->result = (enum name_answer_result)p[AT_RESULT];
 	ret_answer->resolver_healthy = p[AT_HEALTHY];
@@ -112,5 +121,7 @@ int resolver_answer_decode(const void *bytes, size_t size, struct name_answer *r
 	memcpy(ret_answer->address.bytes, p + AT_ADDRESS, sizeof(ret_answer->address.bytes));
 	memcpy(&ret_answer->ttl, p + AT_TTL, sizeof(ret_answer->ttl));
 	memcpy(ret_answer->names, names, sizeof(ret_answer->names));
+	ret_answer->n_addresses = p[AT_N_ADDRESSES];
+	memcpy(ret_answer->addresses, addresses, sizeof(ret_answer->addresses));
 	return 0;
 }

@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require_printable(command.reason, sizeof(command.reason));
 		require_printable(command.service, sizeof(command.service));
 		if ((unsigned)command.verb >= CONTROL_VERBS ||
-		    command.limit > CONTROL_SOURCES_LIMIT_MAX)
+		    command.limit > CONTROL_LIMIT_MAX)
 			abort();
 		if (command.duration > CONTROL_DURATION_MAX &&
 		    (command.duration != USEC_NEVER || command.verb == CONTROL_UNBAN))
@@ -45,6 +45,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    !command.has_prefix)
 			abort();
 		if (command.has_length && !command.has_prefix)
+			abort();
+		if ((command.since || command.since_wall) && command.verb != CONTROL_HISTORY &&
+		    command.verb != CONTROL_PEAKS)
+			abort();
+		if (command.since > CONTROL_DURATION_MAX || (command.since && command.since_wall))
+			abort();
+		/* the end of the year 9999, and a zone behind it */
+		if (command.since_wall > UINT64_C(253402400000) * USEC_PER_SEC)
+			abort();
+		if (command.has_mode && command.verb != CONTROL_MODE)
 			abort();
 	}
 	free(line);

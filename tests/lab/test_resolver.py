@@ -18,7 +18,9 @@ BUILD = pathlib.Path(os.environ.get("SMTPGUARD_BUILD",
 WORKER = BUILD / "src" / "smtpguard-resolver"
 VERIFIED, MISMATCH, NONE, FAILED = range(4)
 NAMES_MAX, NAME_BYTES = 4, 256
-ANSWER_BYTES = 56 + NAMES_MAX * NAME_BYTES
+ADDRESSES_AT = 56 + NAMES_MAX * NAME_BYTES
+ADDRESSES_MAX = 4
+ANSWER_BYTES = ADDRESSES_AT + ADDRESSES_MAX * 16
 DEADLINE = 1.0
 SLACK = 0.3
 
@@ -75,13 +77,19 @@ def _server(netns, zones, tmp_path_factory):
     server.stop()
 
 
+def address_text(raw):
+    address = ipaddress.IPv6Address(raw)
+    return str(address.ipv4_mapped or address)
+
+
 class Answer:
     def __init__(self, packet):
         assert len(packet) == ANSWER_BYTES
-        kind, self.result, healthy, n_names = packet[:4]
-        assert kind == 2 and n_names <= NAMES_MAX
-        address = ipaddress.IPv6Address(packet[16:32])
-        self.address = str(address.ipv4_mapped or address)
+        kind, self.result, healthy, n_names, n_addresses = packet[:5]
+        assert kind == 2 and n_names <= NAMES_MAX and n_addresses <= ADDRESSES_MAX
+        self.address = address_text(packet[16:32])
+        self.addresses = [address_text(packet[ADDRESSES_AT + i * 16:][:16])
+                          for i in range(n_addresses)]
         self.healthy = bool(healthy)
         self.ttl = struct.unpack("=Q", packet[32:40])[0] / 1e6
         names = [packet[56 + i * NAME_BYTES:][:NAME_BYTES] for i in range(n_names)]
@@ -182,6 +190,17 @@ def test_more_names_than_are_tested(worker):
 def test_truncated_answer_is_asked_for_again_over_tcp(worker):
     answer = worker.look_up("192.0.2.16")
     assert (answer.result, answer.names) == (VERIFIED, ["big.example"])
+    # more addresses than are told: the one that counts is among them
+    assert answer.addresses[0] == "192.0.2.16" and len(set(answer.addresses)) == ADDRESSES_MAX
+
+
+@pytest.mark.parametrize("address, addresses", [
+    ("192.0.2.1", ["192.0.2.1"]), ("2001:db8::1", ["2001:db8::1"]),
+    ("192.0.2.2", ["198.51.100.9"]), ("2001:db8::2", ["2001:db8:9::9"]),
+    ("192.0.2.3", []), ("192.0.2.4", []), ("192.0.2.9", []), ("192.0.2.10", []),
+])
+def test_addresses_of_names(worker, address, addresses):
+    assert worker.look_up(address).addresses == addresses
 
 
 @pytest.mark.parametrize("address, names", [

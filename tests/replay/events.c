@@ -345,6 +345,16 @@ static void enforceable(struct story *story)
 	guard_set_unenforceable(story->guard, NULL);
 }
 
+static void day(struct story *story)
+{
+	guard_begin_day(story->guard, time_of(story, next(story)), story->now);
+}
+
+static void tell_peaks(struct story *story)
+{
+	guard_tell_peaks(story->guard, story->now);
+}
+
 static void nothing(struct story *story UNUSED)
 {
 }
@@ -367,6 +377,7 @@ void event(struct story *story)
 		{ "packet", packet },	    { "gate-release", gate_release },
 		{ "gate-closed", gate_closed },
 		{ "reload", reload },	    { "wait", nothing },
+		{ "day", day },		    { "tell-peaks", tell_peaks },
 	};
 	const char *word = next(story);
 

@@ -102,10 +102,19 @@ static void note_verdict(struct story *story, const struct guard_op *op)
 	note(story, "%s %u", verdicts[op->verdict], op->packet);
 }
 
+static void note_peak(struct story *story, const struct guard_op *op, const char *source)
+{
+	char day[DURATION_TEXT_MAX];
+
+	note(story, "peak %s %s concurrent %u new %u %s%s%s of day %s", source, op->peak->service,
+	     op->peak->concurrent, op->peak->fresh, ptr_state_name(op->peak->ptr_state),
+	     *op->peak->name ? " " : "", op->peak->name, duration_format(op->peak->day, day));
+}
+
 static bool is_shown(const struct story *story, enum guard_op_type type)
 {
 	const unsigned on_wish = 1u << GUARD_OP_TRUST | 1u << GUARD_OP_CLOSE | 1u << GUARD_OP_LIST |
-				 1u << GUARD_OP_RECORD;
+				 1u << GUARD_OP_RECORD | 1u << GUARD_OP_PEAK;
 
 	return (story->shown | ~on_wish) & 1u << type;
 }
@@ -152,6 +161,9 @@ void on_op(void *userdata, const struct guard_op *op)
 	case GUARD_OP_GATE_DELETE:
 		note_gate_set(story, op, source);
 		break;
+	case GUARD_OP_PEAK:
+		note_peak(story, op, source);
+		break;
 	case GUARD_OP_DECISION:
 		note_decision(story, op, source);
 		break;
@@ -164,6 +176,7 @@ void show(struct story *story)
 					      { "close", GUARD_OP_CLOSE },
 					      { "list", GUARD_OP_LIST },
 					      { "record", GUARD_OP_RECORD },
+					      { "peak", GUARD_OP_PEAK },
 					      { NULL, 0 } };
 
 	while (story->word < story->n_words)

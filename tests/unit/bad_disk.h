@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 static atomic_int disk_delay_ms;    /* of each write and each sync */
+static atomic_int disk_read_delay_ms;
+static atomic_int disk_read_error;  /* an SQLite code, for one read; 0: none */
 static atomic_int disk_write_error; /* an SQLite code; 0: none */
 static atomic_bool disk_fails_once; /* the error is over with the first that gets it */
 
@@ -26,12 +28,18 @@ static sqlite3_file *disk_real(sqlite3_file *file)
 	return ((struct disk_file *)file)->real;
 }
 
+static void disk_wait(int ms)
+{
+	if (ms > 0)
+		usleep((useconds_t)ms * 1000);
+}
+
 static int disk_turn(void)
 {
 	int error = atomic_load(&disk_fails_once) ? atomic_exchange(&disk_write_error, 0) :
 						    atomic_load(&disk_write_error);
 
-	usleep((useconds_t)atomic_load(&disk_delay_ms) * 1000);
+	disk_wait(atomic_load(&disk_delay_ms));
 	errno = EIO;
 	return error;
 }
@@ -43,7 +51,11 @@ static int disk_close(sqlite3_file *file)
 
 static int disk_read(sqlite3_file *file, void *data, int n, sqlite3_int64 at)
 {
-	return disk_real(file)->pMethods->xRead(disk_real(file), data, n, at);
+	int error = atomic_exchange(&disk_read_error, 0);
+
+	disk_wait(atomic_load(&disk_read_delay_ms));
+	errno = EIO;
+	return error ? error : disk_real(file)->pMethods->xRead(disk_real(file), data, n, at);
 }
 
 static int disk_write(sqlite3_file *file, const void *data, int n, sqlite3_int64 at)
@@ -147,6 +159,8 @@ static void disk_install(void)
 static void disk_heal(void)
 {
 	atomic_store(&disk_delay_ms, 0);
+	atomic_store(&disk_read_delay_ms, 0);
+	atomic_store(&disk_read_error, 0);
 	atomic_store(&disk_write_error, 0);
 	atomic_store(&disk_fails_once, false);
 }

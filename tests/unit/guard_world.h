@@ -37,7 +37,9 @@ struct world {
 	uint32_t packets, waiting, lost;
 	unsigned verdicts[GUARD_VERDICT_REPEAT + 1];
 	unsigned resolves, adds, deletes, closes, trusts, lists[GUARD_LISTS], graces;
-	unsigned decisions[DECISIONS], ends[3];
+	unsigned decisions[DECISIONS], ends[3], peaks;
+	struct guard_peak peak; /* the last one, without its texts */
+	char peak_name[PTR_NAME_TEXT_MAX], peak_service[SERVICE_NAME_MAX];
 	/* of the last op that had one */
 	struct prefix last, last_trusted;
 	char because[64], reason[REASON_COMMENT_MAX];
@@ -165,6 +167,16 @@ static inline void on_gate_set(struct world *world, const struct guard_op *op)
 	world->until = op->until;
 }
 
+static inline void on_peak(struct world *world, const struct guard_op *op)
+{
+	assert_true(op->peak->concurrent >= 2 || op->peak->fresh >= 2);
+	world->peaks++;
+	world->peak = *op->peak;
+	snprintf(world->peak_name, sizeof(world->peak_name), "%s", op->peak->name);
+	snprintf(world->peak_service, sizeof(world->peak_service), "%s", op->peak->service);
+	world->last = op->prefix;
+}
+
 static inline void on_op(void *userdata, const struct guard_op *op)
 {
 	struct world *world = userdata;
@@ -209,6 +221,9 @@ static inline void on_op(void *userdata, const struct guard_op *op)
 	case GUARD_OP_GATE_ADD:
 	case GUARD_OP_GATE_DELETE:
 		on_gate_set(world, op);
+		break;
+	case GUARD_OP_PEAK:
+		on_peak(world, op);
 		break;
 	case GUARD_OP_DECISION:
 		on_decision(world, op);

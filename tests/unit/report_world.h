@@ -27,6 +27,8 @@ struct fixture {
 	struct kernel_facts kernel;
 	struct gate_facts gate;
 	struct report_inputs inputs;
+	struct decision_ring *ring;
+	bool mode_ordered;
 	json_t *decisions;
 	usec_t now;
 };
@@ -35,8 +37,10 @@ static inline void sink(void *userdata, const struct guard_op *op)
 {
 	struct fixture *fixture = userdata;
 
-	if (op->type == GUARD_OP_DECISION)
-		assert_int_equal(json_array_append_new(fixture->decisions, report_decision(op)), 0);
+	if (op->type != GUARD_OP_DECISION)
+		return;
+	assert_int_equal(json_array_append_new(fixture->decisions, report_decision(op)), 0);
+	decision_ring_add(fixture->ring, op);
 }
 
 /* gated: smtp wants a name that resolves back, submission any PTR. */
@@ -59,11 +63,13 @@ static inline int setup_with(void **state, bool gated)
 	assert_int_equal(prefix_parse("192.0.2.0/24", &allowed), 0);
 	assert_int_equal(prefix_set_add(fixture.settings.allowed, &allowed), 0);
 	fixture.decisions = json_array();
+	assert_int_equal(decision_ring_new(&fixture.ring), 0);
 	fixture.now = START;
 	assert_int_equal(guard_new(&fixture.guard, &fixture.settings, &key, sink, &fixture), 0);
 	fixture.kernel = (struct kernel_facts){ .release = "6.1.0", .conntrack_events_sysctl = 1 };
 	fixture.inputs = (struct report_inputs){ .version = "0.1.0",
 						 .started = START - 7 * USEC_PER_SEC,
+						 .mode_ordered = &fixture.mode_ordered,
 						 .guard = fixture.guard,
 						 .gate = &fixture.gate,
 						 .kernel = &fixture.kernel };
@@ -89,6 +95,7 @@ static inline int teardown(void **state)
 	guard_free(fixture->guard);
 	prefix_set_free(fixture->settings.allowed);
 	json_decref(fixture->decisions);
+	decision_ring_free(fixture->ring);
 	return 0;
 }
 
@@ -98,6 +105,31 @@ static inline struct address address(const char *text)
 
 	assert_int_equal(address_parse(text, &result), 0);
 	return result;
+}
+
+static inline struct prefix prefix(const char *text)
+{
+	struct prefix result;
+
+	assert_int_equal(prefix_parse(text, &result), 0);
+	return result;
+}
+
+static inline void block(struct fixture *fixture, const char *text, usec_t duration, const char *reason)
+{
+	struct prefix wanted = prefix(text), conflict;
+
+	assert_int_equal(guard_ban(fixture->guard, &wanted, duration, reason, fixture->now,
+				   &conflict), 0);
+}
+
+static inline void allow(struct fixture *fixture, const char *text, usec_t duration, const char *comment)
+{
+	struct prefix wanted = prefix(text), conflict;
+	unsigned lifted;
+
+	assert_int_equal(guard_allow(fixture->guard, &wanted, duration, comment, fixture->now,
+				     &lifted, &conflict), 0);
 }
 
 static inline void connect_many(struct fixture *fixture, const char *client, unsigned first, unsigned n,
@@ -166,6 +198,15 @@ static inline json_int_t number_of(const json_t *object, const char *key)
 	if (!json_is_integer(value))
 		fail_msg("'%s' is no number", key);
 	return json_integer_value(value);
+}
+
+static inline json_t *explain_of(struct fixture *fixture, const char *text)
+{
+	const struct address client = address(text);
+	const struct prefix source = prefix_of_address(&client, fixture->settings.ipv4_prefix,
+						       fixture->settings.ipv6_prefix);
+
+	return report_explain(&fixture->inputs, fixture->ring, &client, &source, fixture->now);
 }
 
 /* The keys in the order of the answer: scripts and people read them so. */

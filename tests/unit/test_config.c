@@ -812,6 +812,7 @@ static void reload_takes_everything_else(void **state UNUSED)
 		"forget_after = \"1d\"; action = \"reject\"; scope = \"host\"; "
 		"close_connections = false; max_per_minute = 1; };",
 		"trust: { allow_files = [ ]; verified_for = \"2h\"; unban_grace = \"2h\"; };",
+		"trust: { cpanel_lists = [ \"/nonexistent\" ]; };",
 		"ledger: { keep = \"1d\"; };",
 		"resolver: { max_ttl = \"60m\"; servers = [ ]; };",
 	};
@@ -934,6 +935,161 @@ static void allow_entries_are_bounded(void **state UNUSED)
 	unlink(path_of("more.list"));
 }
 
+/* --- cPanel's lists --- */
+
+static void cpanel_lists_are_read_leniently(void **state UNUSED)
+{
+	static char bytes[4096];
+	struct config *config;
+
+	write_file("trustedmailhosts", "# cPanel\r\n192.0.2.1\r\n 198.51.100.7/24 office # two\n"
+		   "2001:db8::/32,x\n\n203.0.113.5: account\nmail.example.net\n*.example.net\n"
+		   "0.0.0.0/0\n::/0\n192.0.2.300\n1.2.3.4/33\n:\n10.1.1.1;10.1.1.2\n192.0.2.9");
+	config = load_good("trust: { allow_files = [ ]; cpanel_lists = [ \"DIR/trusted*\" ]; };");
+	assert_int_equal(prefix_set_count(config->guard.allowed), 6);
+	assert_int_equal(config->allow_files, 1);
+	assert_int_equal(config->cpanel_skipped, 7);
+	assert_null(config->warnings);
+	assert_true(is_allowed(config, "192.0.2.1"));
+	assert_true(is_allowed(config, "198.51.100.200"));
+	assert_true(is_allowed(config, "2001:db8:1::1"));
+	assert_true(is_allowed(config, "203.0.113.5"));
+	assert_true(is_allowed(config, "10.1.1.1"));
+	assert_false(is_allowed(config, "10.1.1.2"));
+	assert_true(is_allowed(config, "192.0.2.9"));
+	config_free(config);
+
+	memset(bytes, '1', 1025);
+	memcpy(bytes + 1025, "\n192.0.2.1\n1.1\0.1.1\n", 20);
+	write_bytes("trustedmailhosts", bytes, 1025 + 20);
+	config = load_good("trust: { cpanel_lists = [ \"DIR/trustedmailhosts\" ]; };");
+	assert_int_equal(prefix_set_count(config->guard.allowed), 1);
+	assert_int_equal(config->cpanel_skipped, 2);
+	config_free(config);
+	unlink(path_of("trustedmailhosts"));
+}
+
+static void cpanel_lists_may_be_missing(void **state UNUSED)
+{
+	char expected[1024];
+	struct config *config;
+
+	config = load_good("trust: { cpanel_lists = [ \"DIR/none\", \"DIR/x/none\", \"DIR/no*\", "
+			   "\"DIR\" ]; };");
+	snprintf(expected, sizeof(expected),
+		 "trust.cpanel_lists: \"%s/none\" cannot be read: No such file or directory\n"
+		 "trust.cpanel_lists: \"%s/x/none\" cannot be read: No such file or directory\n"
+		 "trust.cpanel_lists: \"%s\" cannot be read: not a regular file\n",
+		 directory, directory, directory);
+	assert_string_equal(config->warnings, expected);
+	assert_int_equal(config->cpanel_patterns.n, 4);
+	config_free(config);
+}
+
+static void entries_of_all_lists_are_bounded(void **state UNUSED)
+{
+	FILE *file = fopen(path_of("many"), "we");
+	struct config *config;
+
+	assert_non_null(file);
+	for (unsigned i = 0; i < 100005; i++)
+		fprintf(file, "10.%u.%u.%u\n", i >> 16, (i >> 8) & 255, i & 255);
+	fclose(file);
+	config = load_good("trust: { cpanel_lists = [ \"DIR/many\" ]; };");
+	assert_int_equal(prefix_set_count(config->guard.allowed), 100000);
+	assert_int_equal(config->cpanel_skipped, 5);
+	config_free(config);
+	unlink(path_of("many"));
+}
+
+/* --- new configurations out of old ones --- */
+
+static void allow_files_are_read_again(void **state UNUSED)
+{
+	struct config *config, *next = NULL;
+
+	write_file("a.list", "192.0.2.1\n");
+	write_file("hosts", "192.0.2.2\n");
+	config = load_good("mode = \"observe\"; trust: { allow_files = [ \"DIR/*.list\" ]; "
+			   "cpanel_lists = [ \"DIR/hosts\" ]; };");
+	said[0] = '\0';
+	assert_int_equal(config_with_allow_files(&next, config, note_problem, NULL), CONFIG_SAME);
+	/* written anew, or elsewhere, and all the same */
+	write_file("b.list", "192.0.2.2 # moved\n");
+	write_file("hosts", "\n");
+	assert_int_equal(config_with_allow_files(&next, config, note_problem, NULL), CONFIG_SAME);
+	assert_null(next);
+
+	write_file("b.list", "192.0.2.3\n");
+	unlink(path_of("hosts"));
+	assert_int_equal(config_with_allow_files(&next, config, note_problem, NULL), 0);
+	assert_string_equal(said, "");
+	assert_true(is_allowed(next, "192.0.2.1") && is_allowed(next, "192.0.2.3"));
+	assert_false(is_allowed(next, "192.0.2.2"));
+	assert_true(is_allowed(config, "192.0.2.2"));
+	assert_non_null(strstr(next->warnings, "hosts\" cannot be read"));
+	assert_true(next->guard.observe);
+	assert_int_equal(next->allow_files, 2);
+	config_free(config);
+
+	/* and again, out of that one */
+	write_file("a.list", "192.0.2.1\nhost.example\n");
+	assert_int_equal(config_with_allow_files(&config, next, note_problem, NULL), CONFIG_INVALID);
+	assert_non_null(strstr(said, "/a.list:2: host.example: not an address or prefix"));
+	config_free(next);
+	unlink(path_of("a.list"));
+	unlink(path_of("b.list"));
+}
+
+static void a_path_is_gone_when_read_again(void **state UNUSED)
+{
+	struct config *config, *next;
+	char expected[1024];
+
+	write_file("only", "192.0.2.1\n");
+	config = load_good("trust: { allow_files = [ \"DIR/only\" ]; };");
+	unlink(path_of("only"));
+	said[0] = '\0';
+	assert_int_equal(config_with_allow_files(&next, config, note_problem, NULL), CONFIG_INVALID);
+	snprintf(expected, sizeof(expected),
+		 "trust.allow_files: \"%s/only\" cannot be read: No such file or directory\n",
+		 directory);
+	assert_string_equal(said, expected);
+	config_free(config);
+}
+
+static void mode_by_order(void **state UNUSED)
+{
+	struct config *config, *observing, *enforcing;
+
+	write_file("a.list", "192.0.2.1\n");
+	config = load_good("services: { a: { ports = [ 25 ]; mode = \"observe\"; }; "
+			   "b: { ports = [ 26 ]; }; }; trust: { allow_files = [ \"DIR/a.list\" ]; };");
+	unlink(path_of("a.list"));
+	assert_int_equal(config_with_mode(&observing, config, true), 0);
+	config_free(config);
+	assert_true(observing->guard.observe);
+	assert_true(observing->guard.services[0].observe && observing->guard.services[1].observe);
+	assert_true(is_allowed(observing, "192.0.2.1"));
+	assert_int_equal(observing->allow_files, 1);
+	assert_string_equal(observing->allow_patterns.text[0], path_of("a.list"));
+	/* a service that observes by itself goes on */
+	assert_int_equal(config_with_mode(&enforcing, observing, false), 0);
+	config_free(observing);
+	assert_false(enforcing->guard.observe);
+	assert_true(enforcing->guard.services[0].observe);
+	assert_false(enforcing->guard.services[1].observe);
+	config_free(enforcing);
+
+	/* whatever the file says */
+	config = load_good("mode = \"observe\";");
+	assert_int_equal(config_with_mode(&enforcing, config, false), 0);
+	assert_false(enforcing->guard.observe || enforcing->guard.services[0].observe);
+	assert_true(enforcing->observe);
+	config_free(enforcing);
+	config_free(config);
+}
+
 static void problems_are_printed_as_lines(void **state UNUSED)
 {
 	FILE *file = tmpfile();
@@ -996,6 +1152,12 @@ int main(void)
 		cmocka_unit_test(allow_files_fill_the_set),
 		cmocka_unit_test(allow_files_with_problems),
 		cmocka_unit_test(allow_entries_are_bounded),
+		cmocka_unit_test(cpanel_lists_are_read_leniently),
+		cmocka_unit_test(cpanel_lists_may_be_missing),
+		cmocka_unit_test(entries_of_all_lists_are_bounded),
+		cmocka_unit_test(allow_files_are_read_again),
+		cmocka_unit_test(a_path_is_gone_when_read_again),
+		cmocka_unit_test(mode_by_order),
 		cmocka_unit_test(problems_are_printed_as_lines),
 	};
 

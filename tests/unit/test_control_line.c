@@ -58,11 +58,13 @@ static void verbs_are_read(void **state UNUSED)
 	command = parse("ban 2001:db8:1::/64");
 	assert_int_equal(command.verb, CONTROL_BAN);
 	assert_string_equal(prefix_text(&command), "2001:db8:1::/64");
-	for (unsigned i = 0; i < CONTROL_VERBS; i++)
-		assert_int_equal(control_verb_changes((enum control_verb)i),
+	for (unsigned i = 0; i < CONTROL_VERBS; i++) {
+		command = (struct control_command){ .verb = (enum control_verb)i };
+		assert_int_equal(control_command_changes(&command),
 				 i == CONTROL_BAN || i == CONTROL_UNBAN || i == CONTROL_ALLOW_ADD ||
 					 i == CONTROL_ALLOW_REMOVE || i == CONTROL_RELOAD ||
 					 i == CONTROL_FLUSH);
+	}
 	assert_string_equal(control_verb_name(CONTROL_EXPLAIN), "explain");
 	assert_string_equal(control_verb_name(CONTROL_ALLOW_ADD), "allow add");
 	/* every verb is read under its own name */
@@ -145,6 +147,92 @@ static void allow_reload_and_flush(void **state UNUSED)
 	assert_true(parse("unban 192.0.2.1/32").has_length);
 }
 
+static void modes(void **state UNUSED)
+{
+	struct control_command command = parse("mode");
+
+	assert_int_equal(command.verb, CONTROL_MODE);
+	assert_false(command.has_mode);
+	assert_false(control_command_changes(&command));
+	command = parse("mode observe");
+	assert_true(command.has_mode);
+	assert_true(command.observe);
+	assert_true(control_command_changes(&command));
+	command = parse("mode\tenforce ");
+	assert_true(command.has_mode);
+	assert_false(command.observe);
+	assert_true(control_command_changes(&command));
+}
+
+static void history_and_peaks(void **state UNUSED)
+{
+	struct control_command command = parse("history");
+
+	assert_int_equal(command.verb, CONTROL_HISTORY);
+	assert_false(command.has_prefix);
+	assert_int_equal(command.since, 0);
+	assert_int_equal(command.since_wall, 0);
+	assert_int_equal(command.limit, 0);
+	command = parse("history source=198.51.100.0/24 since=36h limit=10000");
+	assert_string_equal(prefix_text(&command), "198.51.100.0/24");
+	assert_int_equal(command.since, 36 * 3600 * USEC_PER_SEC);
+	assert_int_equal(command.since_wall, 0);
+	assert_int_equal(command.limit, 10000);
+
+	command = parse("peaks service=smtp since=7d source=2001:db8::/64 limit=5");
+	assert_int_equal(command.verb, CONTROL_PEAKS);
+	assert_string_equal(command.service, "smtp");
+	assert_int_equal(command.since, 7 * 86400 * USEC_PER_SEC);
+	assert_int_equal(command.limit, 5);
+}
+
+static usec_t since_wall(const char *text)
+{
+	struct control_command command;
+	char line[128];
+
+	snprintf(line, sizeof(line), "history since=%s", text);
+	command = parse(line);
+	assert_int_equal(command.since, 0);
+	return command.since_wall / USEC_PER_SEC;
+}
+
+static void times_are_read(void **state UNUSED)
+{
+	assert_int_equal(since_wall("2026-11-22T12:00:00Z"), 1795348800);
+	assert_int_equal(since_wall("2026-11-22t12:00:00z"), 1795348800);
+	assert_int_equal(since_wall("2026-11-22T12:00:00.999999999Z"), 1795348800);
+	assert_int_equal(since_wall("2026-11-22T13:30:00+01:30"), 1795348800);
+	assert_int_equal(since_wall("2026-11-22T04:00:00-08:00"), 1795348800);
+	assert_int_equal(since_wall("2026-11-22"), 1795305600);
+	/* a leap second is the next one, and leap days are where they belong */
+	assert_int_equal(since_wall("2016-12-31T23:59:60Z"), 1483228800);
+	assert_int_equal(since_wall("2000-02-29"), 951782400);
+	assert_int_equal(since_wall("9999-12-31T23:59:59Z"), INT64_C(253402300799));
+	/* all there is */
+	assert_int_equal(since_wall("1970-01-01T00:00:00Z"), 0);
+	assert_int_equal(since_wall("1970-01-01T00:00:00+23:59"), 0);
+}
+
+static void wrong_times_are_refused(void **state UNUSED)
+{
+	static const char *const wrong[] = {
+		"", "0s", "3651d", "7", "forever", "yesterday", "-7d", "2026", "2026-11",
+		"2026-11-22T", "2026-11-22Z", "2026-11-22T12:00", "2026-11-22T12:00Z",
+		"2026-11-22T12:00:00", "2026-11-22T12:00:00.Z", "2026-11-22T12:00:00+01",
+		"2026-11-22T12:00:00+0100", "2026-11-22T12:00:00+24:00", "2026-11-22T12:00:00+01:60",
+		"2026-11-22T12:00:00Zx", "2026-11-22T24:00:00Z", "2026-11-22T12:60:00Z",
+		"2026-11-22T12:00:61Z", "2026-13-01", "2026-00-01", "2026-01-00", "2026-02-29",
+		"2100-02-29", "2026-04-31", "1969-12-31", "26-11-22", "2026/11/22", "+026-11-22",
+	};
+	char line[128];
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		snprintf(line, sizeof(line), "history since=%s", wrong[i]);
+		refuse(line, "is not allowed; allowed: how long ago (1s to 3650d");
+	}
+}
+
 static void reasons_are_unquoted_and_escaped(void **state UNUSED)
 {
 	struct control_command command;
@@ -168,7 +256,19 @@ static void mistakes_are_named(void **state UNUSED)
 {
 	refuse("", "no command; allowed: status");
 	refuse("  \t", "no command");
-	refuse("mode", "unknown command 'mode'");
+	refuse("doctor", "unknown command 'doctor'");
+	refuse("mode off", "'off' is no mode; allowed: enforce, observe");
+	refuse("mode \x1b", "'\\x1b' is no mode");
+	refuse("mode observe enforce", "unexpected 'enforce'; usage: mode [enforce|observe]");
+	refuse("mode mode=observe", "unknown parameter 'mode'; usage: mode");
+	refuse("history 192.0.2.1", "unexpected '192.0.2.1'; usage: history [source=ADDR[/LEN]]");
+	refuse("history service=smtp", "unknown parameter 'service'; usage: history");
+	refuse("history since=1h since=2h", "since: given twice");
+	refuse("history limit=10001", "limit: '10001' is not allowed");
+	refuse("history source=192.0.2.1/24", "the prefix is 192.0.2.0/24");
+	refuse("peaks sort=new", "unknown parameter 'sort'; usage: peaks");
+	refuse("metrics now", "unexpected 'now'; usage: metrics");
+	refuse("bans since=1h", "unknown parameter 'since'");
 	refuse("fl", "unknown command 'fl'; allowed: status");
 	refuse("allow", "allow: no action; allowed: add, remove, list");
 	refuse("allow adds 192.0.2.1", "allow: unknown 'adds'; allowed: add, remove, list");
@@ -252,6 +352,10 @@ int main(void)
 		cmocka_unit_test(sources_parameters),
 		cmocka_unit_test(bans_and_unban),
 		cmocka_unit_test(allow_reload_and_flush),
+		cmocka_unit_test(modes),
+		cmocka_unit_test(history_and_peaks),
+		cmocka_unit_test(times_are_read),
+		cmocka_unit_test(wrong_times_are_refused),
 		cmocka_unit_test(reasons_are_unquoted_and_escaped),
 		cmocka_unit_test(mistakes_are_named),
 		cmocka_unit_test(length_bounds),

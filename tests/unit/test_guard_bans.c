@@ -540,6 +540,59 @@ static void test_grace_gives_trust(void **state UNUSED)
 	end(world);
 }
 
+static struct ladder_position ladder_of(const struct world *world, const char *text)
+{
+	struct ladder_position position;
+	struct prefix p = pfx(text);
+
+	guard_ladder(world->guard, &p, world->now, &position);
+	return position;
+}
+
+static void test_ladder_is_told(void **state UNUSED)
+{
+	struct world *world = new_world();
+	struct ladder_position position;
+	struct prefix source = pfx("192.0.2.9");
+	unsigned lifted;
+
+	world->settings.bans.forget_after = HOURS(24);
+	start(world);
+	position = ladder_of(world, "192.0.2.9");
+	assert_int_equal(position.bans, 0);
+	assert_true(position.last_ban_end == 0 && position.forgotten == 0);
+	assert_true(position.next_ban == HOURS(1));
+
+	open_many(world, "192.0.2.9", 587, 31);
+	position = ladder_of(world, "192.0.2.9");
+	assert_int_equal(position.bans, 1);
+	assert_true(position.last_ban_end == ban_of(world, "192.0.2.9")->expires);
+	assert_true(position.forgotten == position.last_ban_end + HOURS(24));
+	assert_true(position.next_ban == HOURS(2));
+	/* what it says is what comes */
+	close_many(world, "192.0.2.9", 587, 31);
+	pass_time(world, HOURS(2));
+	open_many(world, "192.0.2.9", 587, 31);
+	assert_true(ban_of(world, "192.0.2.9")->expires == world->now + HOURS(2));
+	position = ladder_of(world, "192.0.2.9");
+	assert_int_equal(position.bans, 2);
+	assert_true(position.next_ban == HOURS(4));
+	close_many(world, "192.0.2.9", 587, 31);
+	pass_time(world, HOURS(2 + 24));
+	assert_int_equal(ladder_of(world, "192.0.2.9").bans, 2);
+	pass_time(world, SECONDS(1));
+	assert_int_equal(ladder_of(world, "192.0.2.9").bans, 0);
+	assert_true(ladder_of(world, "192.0.2.9").forgotten == 0);
+
+	/* an operator's word: a ban that is taken back does not count */
+	open_many(world, "192.0.2.9", 587, 31);
+	assert_int_equal(ladder_of(world, "192.0.2.9").bans, 1);
+	assert_int_equal(guard_unban(world->guard, &source, 0, world->now, &lifted, NULL), 0);
+	assert_int_equal(ladder_of(world, "192.0.2.9").bans, 0);
+	assert_true(ladder_of(world, "192.0.2.9").next_ban == HOURS(1));
+	end(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -562,6 +615,7 @@ int main(void)
 		cmocka_unit_test(test_trust_of_verified_sources),
 		cmocka_unit_test(test_no_trust_without_a_name),
 		cmocka_unit_test(test_grace_gives_trust),
+		cmocka_unit_test(test_ladder_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,6 +27,14 @@ static void reload(struct world *world, struct guard_settings *next)
 	world->settings = *next;
 }
 
+static void reload_allowed(struct world *world, struct guard_settings *next)
+{
+	guard_reload_allowed(world->guard, next, world->now);
+	assert_ptr_equal(guard_settings(world->guard), next);
+	prefix_set_free(world->settings.allowed);
+	world->settings = *next;
+}
+
 /* After the last reload: the guard borrows `next` until it is freed. */
 static void end_with(struct world *world, struct guard_settings *next)
 {
@@ -357,6 +365,59 @@ static void test_full_table(void **state UNUSED)
 
 static const uint16_t port_numbers[PORTS] = { 25, 26, 465, 587, 2525 };
 
+static void test_only_the_allow_list(void **state UNUSED)
+{
+	struct world *world = new_world();
+	struct guard_settings *with, *without;
+	struct prefix net = pfx("192.0.2.0/24"), block = pfx("192.0.2.128/25"), conflict;
+	uint32_t id;
+
+	world->settings.services[SMTP].reverse_dns = REVERSE_DNS_REQUIRE;
+	world->settings.services[SMTP].new_count = 0;
+	start(world);
+	open_many(world, "192.0.2.9", 587, 31);
+	open_many(world, "192.0.2.8", 587, 29);
+	open_many(world, "192.0.2.200", 587, 3);
+	open_many(world, "192.0.2.201", 587, 3);
+	close_many(world, "192.0.2.201", 587, 3);
+	assert_int_equal(guard_ban(world->guard, &block, USEC_NEVER, "", world->now, &conflict), 0);
+	assert_int_equal(standing_of(world, "192.0.2.200", SUBMISSION), STANDING_BANNED);
+	assert_int_equal(standing_of(world, "192.0.2.201", SUBMISSION), STANDING_BANNED);
+	id = packet_of(world, addr("192.0.2.7"), 25);
+	assert_true(world->waits[id]);
+
+	with = prepare(world);
+	assert_int_equal(prefix_set_add(with->allowed, &net), 0);
+	without = prepare(world);
+	reload_allowed(world, with);
+	assert_int_equal(world->lists[GUARD_LIST_ALLOWED], 1);
+	assert_null(ban_of(world, "192.0.2.9"));
+	assert_string_equal(world->because, "allow list");
+	assert_int_equal(operator_list_count(guard_list(world->guard, GUARD_LIST_BLOCKED)), 0);
+	assert_int_equal(standing_of(world, "192.0.2.9", SUBMISSION), STANDING_ALLOWED);
+	assert_int_equal(standing_of(world, "192.0.2.200", SUBMISSION), STANDING_NORMAL);
+	assert_int_equal(standing_of(world, "192.0.2.201", SUBMISSION), STANDING_NORMAL);
+	/* nobody who is spared waits for a name */
+	assert_int_equal(world->verdict[id], GUARD_VERDICT_ACCEPT);
+	assert_int_equal(gate_stats_of(world).accepted_exempt, 1);
+	/* counts, windows and flows are as they were */
+	assert_int_equal(concurrent(world, "192.0.2.8", SUBMISSION), 29);
+	assert_int_equal(fresh(world, "192.0.2.8", SUBMISSION, SECONDS(300)), 29);
+	assert_int_equal(stats_of(world).flows, 63);
+	check_world(world);
+	open_from(world, addr("192.0.2.8"), 5000, 587, 30);
+	assert_null(ban_of(world, "192.0.2.8"));
+
+	reload_allowed(world, without);
+	/* at once, without another connection */
+	assert_non_null(ban_of(world, "192.0.2.8"));
+	assert_non_null(ban_of(world, "192.0.2.9"));
+	assert_null(ban_of(world, "192.0.2.200"));
+	check_world(world);
+	free(with);
+	end_with(world, without);
+}
+
 struct model {
 	bool open[CLIENTS][PORTS][SLOTS];
 	bool banned[CLIENTS], allowed[CLIENTS];
@@ -538,6 +599,7 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_observe),
 		cmocka_unit_test(test_new_allow_entries),
+		cmocka_unit_test(test_only_the_allow_list),
 		cmocka_unit_test(test_who_waits_goes_on_waiting),
 		cmocka_unit_test(test_during_a_dump),
 		cmocka_unit_test(test_full_table),

@@ -355,6 +355,43 @@ static void test_worker_gone(void **state UNUSED)
 	name_table_free(table);
 }
 
+static unsigned addresses_of(const struct name_table *table, uint32_t n, usec_t now,
+			     const struct address **ret_addresses)
+{
+	struct address a = addr_n(n);
+
+	return name_table_addresses(table, &a, now, ret_addresses);
+}
+
+static void test_addresses(void **state UNUSED)
+{
+	struct name_table *table = new_table(&defaults);
+	struct name_answer a = { .address = addr_n(1),
+				 .result = NAME_ANSWER_MISMATCH,
+				 .n_addresses = 2,
+				 .addresses = { addr("192.0.2.1"), addr("192.0.2.2") } };
+	const struct address *found = NULL;
+
+	assert_int_equal(addresses_of(table, 1, SECONDS(1), &found), 0);
+	assert_true(ask(table, 1, SECONDS(1)));
+	assert_int_equal(addresses_of(table, 1, SECONDS(1), &found), 0);
+	assert_null(found);
+	assert_true(name_table_answer(table, &a, SECONDS(1)));
+	assert_int_equal(addresses_of(table, 1, SECONDS(2), &found), 2);
+	assert_true(address_equal(&found[0], &a.addresses[0]));
+	assert_true(address_equal(&found[1], &a.addresses[1]));
+	/* no longer than the answer holds, and not beside a failure */
+	assert_int_equal(addresses_of(table, 1, SECONDS(1) + MINUTES(10), &found), 0);
+	assert_true(ask(table, 1, MINUTES(20)));
+	a.n_addresses = 1000;
+	assert_true(name_table_answer(table, &a, MINUTES(20)));
+	assert_int_equal(addresses_of(table, 1, MINUTES(20), &found), PTR_ADDRESSES_MAX);
+	assert_true(ask(table, 1, MINUTES(40)));
+	assert_true(answer(table, 1, NAME_ANSWER_FAILED, 0, MINUTES(40)));
+	assert_int_equal(addresses_of(table, 1, MINUTES(40), &found), 0);
+	name_table_free(table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,6 +408,7 @@ int main(void)
 		cmocka_unit_test(test_many_failing_addresses),
 		cmocka_unit_test(test_questions_without_an_answer),
 		cmocka_unit_test(test_worker_gone),
+		cmocka_unit_test(test_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,15 +40,6 @@ static json_t *status_of(struct fixture *fixture)
 	return report_status(&fixture->inputs, &control, fixture->now);
 }
 
-static json_t *explain_of(struct fixture *fixture, const char *text)
-{
-	const struct address client = address(text);
-	const struct prefix source = prefix_of_address(&client, fixture->settings.ipv4_prefix,
-						       fixture->settings.ipv6_prefix);
-
-	return report_explain(&fixture->inputs, &client, &source, fixture->now);
-}
-
 static const char *standing_in(const json_t *explain, unsigned service)
 {
 	return text_of(json_array_get(json_object_get(explain, "services"), service), "standing");

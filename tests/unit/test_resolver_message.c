@@ -13,7 +13,9 @@ enum {
 	RESULT = 1,
 	HEALTHY = 2,
 	N_NAMES = 3,
+	N_ADDRESSES = 4,
 	NAMES = 56,
+	ADDRESSES = NAMES + PTR_NAMES_MAX * PTR_NAME_TEXT_MAX,
 };
 
 static struct address parse(const char *text)
@@ -31,6 +33,8 @@ static struct name_answer example(void)
 		.result = NAME_ANSWER_VERIFIED,
 		.ttl = 300 * USEC_PER_SEC,
 		.n_names = 2,
+		.n_addresses = 2,
+		.addresses = { parse("2001:db8::1"), parse("::") },
 	};
 
 	snprintf(answer.names[0], sizeof(answer.names[0]), "mail.example");
@@ -90,6 +94,8 @@ static void test_answer_round_trip(void **state UNUSED)
 		assert_int_equal(decoded.ttl, answer.ttl);
 		assert_int_equal(decoded.n_names, 2);
 		assert_memory_equal(decoded.names, answer.names, sizeof(answer.names));
+		assert_int_equal(decoded.n_addresses, 2);
+		assert_memory_equal(decoded.addresses, answer.addresses, sizeof(answer.addresses));
 	}
 }
 
@@ -104,10 +110,14 @@ static void test_encode_leaves_nothing_behind(void **state UNUSED)
 	memset(answer.names[2], 'z', sizeof(answer.names[2]));
 	resolver_answer_encode(&answer, dirty);
 	assert_memory_equal(clean, dirty, sizeof(clean));
+	memset(&answer.addresses[2], 0xff, sizeof(answer.addresses[2]));
+	resolver_answer_encode(&answer, dirty);
+	assert_memory_equal(clean, dirty, sizeof(clean));
 
-	answer.n_names = 1000;
+	answer.n_names = answer.n_addresses = 1000;
 	resolver_answer_encode(&answer, dirty);
 	assert_int_equal(dirty[N_NAMES], PTR_NAMES_MAX);
+	assert_int_equal(dirty[N_ADDRESSES], PTR_ADDRESSES_MAX);
 }
 
 static void test_answer_sizes_refused(void **state UNUSED)
@@ -132,12 +142,15 @@ static void test_answer_values_refused(void **state UNUSED)
 		{ HEALTHY, 2 }, { N_NAMES, PTR_NAMES_MAX + 1 }, { N_NAMES, 255 },
 		/* one name less than there are, one more than there are */
 		{ N_NAMES, 1 }, { N_NAMES, 3 },
-		{ 4, 1 }, { 15, 1 }, { 40, 1 }, { 55, 1 },
+		{ 5, 1 }, { 15, 1 }, { 40, 1 }, { 55, 1 },
 		/* inside a name, behind its NUL, in place of the last NUL, in an unused name */
 		{ NAMES, '\0' }, { NAMES, '\n' }, { NAMES + 3, 0x1b }, { NAMES + 3, 0x7f },
 		{ NAMES + 3, 0x80 }, { NAMES + 3, '\0' }, { NAMES + 14, 'x' },
 		{ NAMES + 2 * PTR_NAME_TEXT_MAX - 1, 'x' }, { NAMES + 2 * PTR_NAME_TEXT_MAX, 'x' },
-		{ RESOLVER_ANSWER_BYTES - 1, 'x' },
+		{ ADDRESSES - 1, 'x' },
+		/* too many addresses, fewer than there are, something in one that does not count */
+		{ N_ADDRESSES, PTR_ADDRESSES_MAX + 1 }, { N_ADDRESSES, 255 }, { N_ADDRESSES, 0 },
+		{ ADDRESSES + 2 * 16, 1 }, { RESOLVER_ANSWER_BYTES - 1, 1 },
 	};
 	struct name_answer answer = example(), decoded;
 

@@ -229,6 +229,81 @@ static void test_carry(void **state UNUSED)
 	source_table_free(other);
 }
 
+static void test_peaks_of_a_day(void **state UNUSED)
+{
+	struct source_table *table = new_table(4), *other = new_table(4);
+	struct source *source = get(table, 1), *to;
+
+	assert_int_equal(source->day_changed, 0);
+	for (unsigned i = 0; i < 5; i++)
+		source_table_count(table, source, 1, 0, SECONDS(1));
+	source_table_count(table, source, -1, 0, SECONDS(1));
+	source_table_note_new(source, 7);
+	source_table_note_new(source, 6);
+	assert_int_equal(source->day_concurrent, 5);
+	assert_int_equal(source->day_new, 7);
+	assert_int_equal(source->day_changed, 1);
+	source_table_peaks_told(table, source);
+	/* what was told is said again only if it grows */
+	source_table_count(table, source, 1, 0, SECONDS(2));
+	source_table_note_new(source, 7);
+	assert_int_equal(source->day_changed, 0);
+	source_table_count(table, source, 1, 0, SECONDS(2));
+	assert_int_equal(source->day_changed, 1);
+
+	source_table_begin_day(table);
+	/* of the day before until it is told */
+	assert_int_not_equal(source->day, source_table_day(table));
+	assert_int_equal(source->day_concurrent, 6);
+	to = get(other, 1);
+	source_table_carry_stats(table, other);
+	source_table_carry(table, source, other, to);
+	assert_int_equal(source_table_day(other), source_table_day(table));
+	assert_int_equal(to->day, source->day);
+	assert_int_equal(to->day_concurrent, 6);
+	assert_int_equal(to->day_new, 7);
+	assert_int_equal(to->day_changed, 1);
+	source_table_count(table, source, -1, 0, SECONDS(3));
+	source_table_peaks_told(table, source);
+	assert_int_equal(source->day, source_table_day(table));
+	assert_int_equal(source->day_concurrent, 5);
+	assert_int_equal(source->day_new, 0);
+	assert_int_equal(source->day_changed, 1);
+	assert_int_equal(source->peak, 6);
+	/* a new one begins with the day that is */
+	assert_int_equal(get(table, 2)->day, source_table_day(table));
+	source_table_note_new(source, 1000000);
+	assert_int_equal(source->day_new, UINT16_MAX);
+	source_table_free(table);
+	source_table_free(other);
+}
+
+static void note_leaver(void *userdata, const struct source *source)
+{
+	uint32_t *peaks = userdata;
+
+	*peaks = *peaks * 10 + source->day_concurrent;
+}
+
+static void test_leavers_are_told_of(void **state UNUSED)
+{
+	struct source_table *table = new_table(2);
+	uint32_t peaks = 0;
+
+	source_table_on_leave(table, note_leaver, &peaks);
+	for (uint32_t n = 1; n <= 3; n++)
+		for (uint32_t i = 0; i < n; i++)
+			source_table_count(table, get(table, n), 1, 0, SECONDS(n));
+	/* evicted: the one with the fewest */
+	assert_int_equal(peaks, 1);
+	for (uint32_t i = 0; i < 2; i++)
+		source_table_count(table, get(table, 2), -1, 0, SECONDS(4));
+	assert_int_equal(source_table_forget_idle(table, SECONDS(5), 10), 1);
+	assert_int_equal(peaks, 12);
+	source_table_free(table);
+	assert_int_equal(peaks, 12);
+}
+
 static void test_memory_as_stated(void **state UNUSED)
 {
 	/* 24 bytes of links and at most 8 of index: hash_table.h */
@@ -405,6 +480,8 @@ int main(void)
 		cmocka_unit_test(test_forget_idle),
 		cmocka_unit_test(test_full_window_pool),
 		cmocka_unit_test(test_carry),
+		cmocka_unit_test(test_peaks_of_a_day),
+		cmocka_unit_test(test_leavers_are_told_of),
 		cmocka_unit_test(test_memory_as_stated),
 		cmocka_unit_test(test_random_against_array),
 	};

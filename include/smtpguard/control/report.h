@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "smtpguard/control/decision_ring.h"
 #include "smtpguard/kernel/conntrack_source.h"
 #include "smtpguard/kernel/feature_probe.h"
 #include "smtpguard/kernel/packet_queue.h"
@@ -45,10 +46,17 @@ struct gate_facts {
 	uint64_t unreadable; /* packets that were no SYN that can be judged: accepted */
 };
 
-/* Where reports read from; everything borrowed. Only version, guard, gate and kernel are
+/* What is wrong with the allow files. */
+struct allow_facts {
+	char refused[256]; /* the first problem of changed files that were not taken over, escaped; empty: none */
+	unsigned unreadable;  /* of cPanel's lists: there, but not to be read */
+};
+
+/* Where reports read from; everything borrowed. Only version, mode_ordered, guard, gate and kernel are
  * never NULL. */
 struct report_inputs {
 	const char *version;
+	const bool *mode_ordered; /* the mode is an operator's order, not the file's */
 	usec_t started;
 	struct guard *guard;
 	const struct conntrack_source *conntrack;
@@ -57,9 +65,10 @@ struct report_inputs {
 	const struct socket_closer *closer;
 	const struct ruleset_watcher *watcher;
 	const struct set_auditor *auditor;
-	const struct ledger *ledger;
+	struct ledger *ledger; /* asked, never written to */
 	const struct packet_queue *queue;
 	const struct gate_facts *gate;
+	const struct allow_facts *allow; /* may be NULL */
 	const struct reconcile_facts *reconcile;
 	const struct kernel_facts *kernel;
 };
@@ -68,14 +77,19 @@ struct report_inputs {
 struct control_stats {
 	uint32_t clients, subscribers;
 	uint64_t commands, refused_clients, long_lines, slow_clients;
+	usec_t started_wall; /* inputs->started as the wall clock told it then: must not waver */
 };
 
 /* Each returns a new object (the caller decrefs it) or NULL when out of memory. */
 json_t *report_status(const struct report_inputs *inputs, const struct control_stats *control,
 		      usec_t now);
+/* The answer to `metrics`: the same facts as text (OpenMetrics 1.0). */
+json_t *report_metrics(const struct report_inputs *inputs, const struct control_stats *control,
+		       usec_t now);
+json_t *report_mode(const struct report_inputs *inputs);
 /* source: the prefix that the address belongs to. */
-json_t *report_explain(const struct report_inputs *inputs, const struct address *address,
-		       const struct prefix *source, usec_t now);
+json_t *report_explain(const struct report_inputs *inputs, const struct decision_ring *decisions,
+		       const struct address *address, const struct prefix *source, usec_t now);
 json_t *report_ban(const struct ban *ban, usec_t now);
 /* Operator's entries, as the answers to `ban` and `allow add` show them. */
 json_t *report_block(const struct operator_entry *entry);
@@ -87,9 +101,9 @@ json_t *report_error(const char *code, const char *message);
 json_t *report_time(usec_t moment);
 
 /*
- * `sources`, `bans` (blocks after the bans) and `allow list` (by hand, then from files) as a list that is
- * made entry by entry, so that a long answer takes neither much memory nor a long turn of the event loop.
- * Entries that go away meanwhile are left out.
+ * `sources`, `bans` (blocks after the bans), `allow list` (by hand, then from files) and the ledger's
+ * `history` and `peaks` as a list that is made entry by entry, so that a long answer takes no long turn of
+ * the event loop. Entries that go away meanwhile are left out.
  */
 struct report_list;
 
@@ -101,8 +115,11 @@ enum {
 /* command->prefix is a source prefix. 0, REPORT_UNKNOWN_SERVICE, -ENOMEM. */
 int report_list_new(struct report_list **ret_list, const struct report_inputs *inputs,
 		    const struct control_command *command, usec_t now) MUST_CHECK;
+/* What the ledger answered to CONTROL_HISTORY or CONTROL_PEAKS, copied: about 0.5 KiB a row. -ENOMEM. */
+int report_list_of_answer(struct report_list **ret_list, enum control_verb verb,
+			  const struct ledger_answer *answer) MUST_CHECK;
 struct report_list *report_list_free(struct report_list *list);
-/* The key of the array in the answer: "sources", "bans" or "allowed". */
+/* The key of the array in the answer: "sources", "bans", "allowed", "history" or "peaks". */
 const char *report_list_key(const struct report_list *list);
 /* 0: *ret_entry is the caller's. REPORT_LIST_END, -ENOMEM. */
 int report_list_next(struct report_list *list, usec_t now, json_t **ret_entry) MUST_CHECK;

@@ -19,6 +19,9 @@ struct control_actions {
 	int (*reload)(void *userdata, char **ret_problems);
 	/* Removes the table from the kernel; bans are not enforced until the next reload. 0 or -errno. */
 	int (*remove_table)(void *userdata);
+	/* Observe or enforce from now on, whatever the file says, until the next such order or the
+	 * daemon's end. 0 or -errno: then nothing was changed. */
+	int (*set_mode)(void *userdata, bool observe);
 	void *userdata;
 };
 
@@ -49,7 +52,7 @@ int control_server_new(struct control_server **ret_server, sd_event *event, int 
 struct control_server *control_server_free(struct control_server *server);
 
 /*
- * Sends a decision to all subscribers of `events`. May be called from inside a command's work (the
- * guard's sink).
+ * Keeps a decision for `explain`, and sends it to all subscribers of `events`. May be called from inside
+ * a command's work (the guard's sink).
  */
 void control_server_publish(struct control_server *server, const struct guard_op *op);

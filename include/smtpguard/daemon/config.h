@@ -18,6 +18,13 @@
 
 enum {
 	CONFIG_INVALID = 1, /* problems were reported */
+	CONFIG_SAME = 2,    /* the lists are as they were */
+};
+
+/* Where allow files are, as glob(7) describes it; owned by the config. */
+struct allow_patterns {
+	char *text[CONFIG_ALLOW_GLOBS_MAX];
+	unsigned n;
 };
 
 struct config {
@@ -29,7 +36,13 @@ struct config {
 	unsigned control_max_clients;
 	char ledger_path[CONFIG_PATH_MAX];
 	usec_t ledger_keep;
-	unsigned allow_files; /* how many were read */
+	/* What the file, or the command line, says of mode; of services, for them alone. */
+	bool observe, service_observes[SERVICES_MAX];
+	struct allow_patterns allow_patterns, cpanel_patterns;
+	unsigned allow_files;	/* how many were read, of both kinds */
+	unsigned cpanel_skipped; /* lines of cPanel's lists that are no address */
+	unsigned cpanel_unreadable; /* lists that are there, and cannot be read */
+	char *warnings;		/* one a line, escaped; NULL: none */
 };
 
 /* One problem, complete: "FILE:LINE: KEY: what is wrong, what is allowed". */
@@ -42,6 +55,15 @@ typedef void (*config_problem)(void *userdata, const char *text);
 int config_load(struct config **ret_config, const char *path, bool observe, config_problem problem,
 		void *userdata) MUST_CHECK;
 struct config *config_free(struct config *config);
+
+/* A copy that observes, or enforces where its services do by themselves; whatever its file says. -ENOMEM. */
+int config_with_mode(struct config **ret_config, const struct config *from, bool observe) MUST_CHECK;
+/*
+ * A copy with what the allow files hold now; its file is not read again. As config_load(), but there may be
+ * nothing new: CONFIG_SAME, *ret_config is not set.
+ */
+int config_with_allow_files(struct config **ret_config, const struct config *from,
+			    config_problem problem, void *userdata) MUST_CHECK;
 
 /*
  * Whether a running daemon can take the configuration over: one problem for each key that only a

@@ -119,7 +119,8 @@ int ledger_open(struct ledger **ret_ledger, sd_event *event, const struct ledger
 bool ledger_wait_loaded(struct ledger *ledger, usec_t patience);
 /*
  * Gives the thread at most `patience` to write what is queued, then ends it; a disk that fails is tried
- * once. A thread that hangs in the disk is left behind and cleans up after itself. No handler is called.
+ * once. A thread that hangs in the disk is left behind and cleans up after itself. No handler is called;
+ * questions that wait are replied to.
  */
 struct ledger *ledger_close(struct ledger *ledger, usec_t patience);
 
@@ -137,6 +138,77 @@ void ledger_end(struct ledger *ledger, enum ledger_kind kind, const struct prefi
  * in it are ended as LEDGER_REPLACED. Its size is not bounded by LEDGER_QUEUE_MAX. */
 void ledger_snapshot_begin(struct ledger *ledger);
 void ledger_snapshot_end(struct ledger *ledger);
+
+/* --- peaks: what sources reached, day by day, for suggest-limits --- */
+
+/* Sources kept per day and service; the smallest go first, by the larger of the two numbers. */
+#define LEDGER_PEAKS_PER_DAY 2000
+
+struct ledger_peak {
+	struct prefix source;
+	char service[SERVICE_NAME_MAX];
+	usec_t day;	     /* its beginning in UTC; in an answer the last one */
+	uint32_t days;	     /* in an answer: on how many days the source was noted */
+	uint32_t concurrent; /* most connections at once */
+	uint32_t fresh;	     /* most handshakes within the service's window of `new` */
+	enum ptr_state ptr_state;
+	char name[PTR_NAME_TEXT_MAX]; /* escaped; may be empty */
+};
+
+/*
+ * The larger of what is known of the day and this; its `days` is not looked at, any time of the day is
+ * the day. At most half of LEDGER_QUEUE_MAX waits for the disk, so that peaks never cost an entry; what
+ * is too much is counted as dropped.
+ */
+void ledger_note_peak(struct ledger *ledger, const struct ledger_peak *peak);
+
+/* --- reading back --- */
+
+#define LEDGER_ROWS_MAX 10000
+#define LEDGER_QUESTIONS_MAX 16
+#define LEDGER_QUESTION_PATIENCE (5 * USEC_PER_SEC)
+
+struct ledger_record {
+	struct ledger_entry entry;
+	enum ledger_end end; /* LEDGER_NOT_ENDED: it is in force */
+	usec_t ended;	     /* 0: it is in force */
+};
+
+struct ledger_query {
+	bool peaks;	      /* ask for peaks, the highest `concurrent` first; else for records, newest first */
+	bool has_source;
+	struct prefix source; /* entries of it, inside it, or around it */
+	char service[SERVICE_NAME_MAX]; /* peaks only; empty: all */
+	usec_t since;	      /* records that were in force, peaks of days, after it; 0: all there is */
+	uint32_t limit;	      /* 1..LEDGER_ROWS_MAX */
+};
+
+struct ledger_answer {
+	int error; /* 0, or -errno: then nothing else is set */
+	struct ledger_record *records;
+	struct ledger_peak *peaks;
+	uint32_t n;
+	uint64_t total; /* rows that match, shown or not */
+};
+
+/* In the event loop, once. The answer is borrowed for the call. */
+typedef void (*ledger_reply)(void *userdata, const struct ledger_answer *answer);
+
+struct ledger_question;
+
+/*
+ * Answered by the ledger's thread between two batches; a question never delays an entry by more than one
+ * read. -EAGAIN: the ledger is not healthy, there is nobody to answer now; -EBUSY: LEDGER_QUESTIONS_MAX
+ * wait; -EINVAL: the limit; -ENOMEM.
+ * There is always one reply, unless it is forgotten before. Its errors: -ETIMEDOUT after
+ * LEDGER_QUESTION_PATIENCE, -ECANCELED from within ledger_close(), any other if the ledger has failed.
+ * In a reply the ledger may be asked again. *ret_question is valid until the reply or
+ * ledger_question_forget().
+ */
+int ledger_ask(struct ledger *ledger, const struct ledger_query *query, ledger_reply reply, void *userdata,
+	       struct ledger_question **ret_question) MUST_CHECK;
+/* The reply is not wanted any more: it will not come. NULL is fine. */
+void ledger_question_forget(struct ledger_question *question);
 
 /* A new configuration: takes effect with the next cleaning. */
 void ledger_set_keep(struct ledger *ledger, usec_t keep, usec_t forget_after);

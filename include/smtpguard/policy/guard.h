@@ -42,6 +42,7 @@ enum guard_op_type {
 	GUARD_OP_VERDICT,     /* .verdict on .packet. Elements of the same turn are written before it */
 	GUARD_OP_GATE_ADD,    /* .prefix enters .gate_set (or gets a new timeout) until .until */
 	GUARD_OP_GATE_DELETE, /* .prefix leaves .gate_set; it may be gone already */
+	GUARD_OP_PEAK,	      /* for the ledger: .peak of .prefix, the largest of its day so far */
 };
 
 enum guard_verdict {
@@ -82,6 +83,14 @@ enum decision_type {
 /* "ban" "unban" "expire" "exempt" "observe" "refuse" */
 const char *decision_type_name(enum decision_type type);
 
+struct guard_peak {
+	usec_t day; /* as given to guard_begin_day() */
+	const char *service;
+	uint32_t concurrent, fresh; /* fresh: handshakes within the service's window of `new` */
+	enum ptr_state ptr_state;
+	const char *name; /* its first name, escaped; may be empty */
+};
+
 struct guard_op {
 	enum guard_op_type type;
 	usec_t now;
@@ -101,6 +110,7 @@ struct guard_op {
 	enum guard_record record;    /* RECORD */
 	enum guard_end end;	     /* RECORD_BAN_END, RECORD_LISTED_END */
 	const struct operator_entry *entry; /* RECORD_LISTED. Borrowed for the call */
+	const struct guard_peak *peak; /* PEAK. Borrowed for the call */
 };
 
 typedef void (*guard_sink)(void *userdata, const struct guard_op *op);
@@ -268,6 +278,21 @@ void guard_element_result(struct guard *guard, const struct prefix *source, bool
  */
 int guard_reload(struct guard *guard, const struct guard_settings *settings, usec_t now) MUST_CHECK;
 
+/*
+ * Settings that differ from those in force by .allowed only, its members included: sources are judged by
+ * the new list at once, everything else stays. The kernel's set is to be written anew (GUARD_OP_LIST).
+ */
+void guard_reload_allowed(struct guard *guard, const struct guard_settings *settings, usec_t now);
+
+/*
+ * A day of the wall clock begins; day is the caller's name for it, handed back in guard_peak. What sources
+ * reached is told every five minutes and when they are forgotten, if it grew and is at least 2
+ * connections or 2 handshakes.
+ */
+void guard_begin_day(struct guard *guard, usec_t day, usec_t now);
+/* All that was not told yet, at the end. */
+void guard_tell_peaks(struct guard *guard, usec_t now);
+
 /* The next moment guard_tick() has something to do; USEC_NEVER when idle. */
 usec_t guard_next_tick(const struct guard *guard);
 void guard_tick(struct guard *guard, usec_t now);
@@ -307,5 +332,15 @@ const char *never_reason_name(enum never_reason reason);
 /* *ret_match (may be NULL): the list's prefix for NEVER_ALLOWED. */
 enum never_reason guard_never(const struct guard *guard, const struct prefix *source,
 			      struct prefix *ret_match);
+/* Where a source stands on the penalty ladder. */
+struct ladder_position {
+	uint32_t bans;	     /* that count, the one in force included; 0: it starts anew */
+	usec_t last_ban_end; /* may lie ahead, or before the boot (modulo 2^64); 0: none */
+	usec_t next_ban;     /* how long one by the limits would last if it came now */
+	usec_t forgotten;    /* when the bans do not count any more; 0: none do */
+};
+void guard_ladder(const struct guard *guard, const struct prefix *source, usec_t now,
+		  struct ladder_position *ret_position);
+
 /* Until when an operator's unban spares the source; 0: not. */
 usec_t guard_grace_until(const struct guard *guard, const struct prefix *source, usec_t now);

@@ -23,6 +23,10 @@ struct name_table *name_table_free(struct name_table *table);
 enum ptr_state name_table_state(struct name_table *table, const struct address *address, usec_t now,
 				const char **ret_names, unsigned *ret_n_names);
 
+/* What its names resolved to; how many, at most PTR_ADDRESSES_MAX. Valid until the next call. */
+unsigned name_table_addresses(const struct name_table *table, const struct address *address,
+			      usec_t now, const struct address **ret_addresses);
+
 /*
  * Whether the caller should ask for the address now; if so it counts as asked. False when the answer is
  * fresh, a question is under way, a retry is not due yet, or the bounds (in flight, cache) bite.

@@ -12,6 +12,7 @@
 
 #define PTR_NAMES_MAX 4
 #define PTR_NAME_TEXT_MAX 256 /* escaped, with the final NUL */
+#define PTR_ADDRESSES_MAX 4
 
 enum ptr_state {
 	PTR_STATE_UNKNOWN, /* not asked, in progress, or our resolver is not healthy */
@@ -46,4 +47,7 @@ struct name_answer {
 	unsigned n_names;
 	char names[PTR_NAMES_MAX][PTR_NAME_TEXT_MAX]; /* escaped by the worker's codec; the
 							  verified one first */
+	/* What the names resolved to: of a verified name, the address itself first, or whatever was heard. */
+	unsigned n_addresses;
+	struct address addresses[PTR_ADDRESSES_MAX];
 };

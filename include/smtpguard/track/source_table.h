@@ -33,13 +33,16 @@ struct source {
 	struct sliding_window window;	      /* completed handshakes */
 	/* Owned by the caller: the address whose name stands for the source (a prefix has many). */
 	struct address name_client;
+	uint32_t day_concurrent; /* the most at once of its day */
 	usec_t last_change;
 	usec_t waiting_since; /* owned by the caller */
 	uint8_t standing;     /* owned by the caller */
 	uint8_t announced;    /* owned by the caller */
 	uint8_t is_pending;   /* owned by the caller */
 	uint8_t is_protected; /* through source_table_protect() only */
-	uint8_t reserved[4];
+	uint8_t day;	      /* as source_table_day() when its day began */
+	uint8_t day_changed;  /* the day's numbers grew since source_table_peaks_told() */
+	uint16_t day_new;     /* the most handshakes in one window that ended in its day */
 };
 
 struct source_table;
@@ -63,11 +66,26 @@ void source_table_handshake(struct source_table *table, struct source *source, u
 			    uint16_t keep);
 uint32_t source_table_new_count(struct source_table *table, struct source *source, usec_t now,
 				usec_t length);
-/* What an entry remembers besides its connections (peak, window, the caller's fields) goes over to an
+
+/*
+ * The largest numbers of a day: source->day_concurrent and source->day_new. After
+ * source_table_begin_day() an entry's numbers are still those of the day before (its .day is not
+ * source_table_day()) until source_table_peaks_told() begins its new day with what it has now.
+ */
+void source_table_begin_day(struct source_table *table);
+uint8_t source_table_day(const struct source_table *table);
+/* A window of the entry held so many handshakes. */
+void source_table_note_new(struct source *source, uint32_t count);
+void source_table_peaks_told(const struct source_table *table, struct source *source);
+/* Told of every entry that is about to leave the table, but not by source_table_free(). NULL: nobody. */
+void source_table_on_leave(struct source_table *table,
+			   void (*leaves)(void *userdata, const struct source *source),
+			   void *userdata);
+/* What an entry remembers besides its connections (peaks, window, the caller's fields) goes over to an
  * entry of another table. */
 void source_table_carry(const struct source_table *from_table, const struct source *from,
 			struct source_table *to_table, struct source *to);
-/* The counters of what happened so far, for a table that takes another's place. */
+/* The counters of what happened so far and the day, for a table that takes another's place. */
 void source_table_carry_stats(const struct source_table *from_table, struct source_table *to_table);
 /* Protected entries are never evicted. */
 void source_table_protect(struct source_table *table, struct source *source, bool protect);

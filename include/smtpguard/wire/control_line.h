@@ -13,8 +13,8 @@
 #include "smtpguard/policy/reason.h"
 
 #define CONTROL_LINE_MAX 1024 /* bytes without the newline */
-#define CONTROL_SOURCES_LIMIT_DEFAULT 100
-#define CONTROL_SOURCES_LIMIT_MAX 10000
+#define CONTROL_LIMIT_DEFAULT 100
+#define CONTROL_LIMIT_MAX 10000
 #define CONTROL_DURATION_MAX (3650 * 86400 * USEC_PER_SEC)
 
 enum control_verb {
@@ -25,6 +25,10 @@ enum control_verb {
 	CONTROL_BAN,
 	CONTROL_UNBAN,
 	CONTROL_EVENTS,
+	CONTROL_HISTORY,
+	CONTROL_PEAKS,
+	CONTROL_METRICS,
+	CONTROL_MODE,
 	CONTROL_ALLOW_ADD,
 	CONTROL_ALLOW_REMOVE,
 	CONTROL_ALLOW_LIST,
@@ -37,19 +41,23 @@ enum control_sort { CONTROL_SORT_CONCURRENT, CONTROL_SORT_NEW, CONTROL_SORT_HALF
 
 struct control_command {
 	enum control_verb verb;
-	struct prefix prefix; /* explain, ban, unban, allow; bans source=ADDR */
+	struct prefix prefix; /* explain, ban, unban, allow; source= of bans, history, peaks */
 	bool has_prefix;
 	bool has_length; /* given as ADDR/LEN */
 	bool all;	       /* sources all=1; unban all; flush all=1 */
-	uint32_t limit;	       /* sources: 1..CONTROL_SOURCES_LIMIT_MAX; 0 = not given */
-	char service[SERVICE_NAME_MAX]; /* sources; empty = any */
+	uint32_t limit;	       /* sources, history, peaks: 1..CONTROL_LIMIT_MAX; 0 = not given */
+	char service[SERVICE_NAME_MAX]; /* sources, peaks; empty = any */
 	enum control_sort sort;
+	bool has_mode, observe; /* mode enforce|observe */
+	/* history, peaks since=: how long ago, or a time of the wall clock; 0: not given like that */
+	usec_t since, since_wall;
 	usec_t duration; /* ban for=, unban trust=, allow for=; 0: not given, USEC_NEVER: forever */
 	char reason[REASON_COMMENT_MAX]; /* ban reason=, allow comment=, escaped */
 };
 
-/* Whether the verb changes something (needs permission): ban, unban, allow add and remove, reload, flush. */
-bool control_verb_changes(enum control_verb verb);
+/* Whether the command changes something (needs permission): ban, unban, allow add and remove, reload,
+ * flush, and mode with a mode. */
+bool control_command_changes(const struct control_command *command);
 const char *control_verb_name(enum control_verb verb);
 
 /*

@@ -2,8 +2,9 @@
 /*
  * Messages between the daemon and smtpguard-resolver: fixed-size structs over one SOCK_SEQPACKET
  * socket, one message a packet, host byte order (both ends are the same build). A packet of another
- * size, an unknown type or value, a set reserved byte, or a name that is not NUL-terminated with all
- * bytes behind it zero is -EBADMSG: the receiver drops its peer.
+ * size, an unknown type or value, a set reserved byte, a name that is not NUL-terminated with all bytes
+ * behind it zero, or a set byte in an address that does not count is -EBADMSG: the receiver drops its
+ * peer.
  *
  * Both ends compile this one codec. It has a fuzz target.
  */
@@ -18,7 +19,7 @@
 #define RESOLVER_SOCKET_FD 3
 
 #define RESOLVER_QUESTION_BYTES 32
-#define RESOLVER_ANSWER_BYTES (56 + PTR_NAMES_MAX * PTR_NAME_TEXT_MAX)
+#define RESOLVER_ANSWER_BYTES (56 + PTR_NAMES_MAX * PTR_NAME_TEXT_MAX + PTR_ADDRESSES_MAX * 16)
 
 /* The whole question is the address. */
 void resolver_question_encode(const struct address *address,

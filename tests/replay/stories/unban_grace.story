@@ -12,9 +12,9 @@ expect ban 192.0.2.9 smtp 11>10 concurrent; no PTR
 at 10s     unban 192.0.2.9
 expect delete 192.0.2.9
 expect unban 192.0.2.9
+expect exempt 192.0.2.9 unbanned by an operator
 check bans 0
 at 20s     flow 192.0.2.9:1012 open
-expect exempt 192.0.2.9 unbanned by an operator
 at 3609s   flow 192.0.2.9:1013 open
 check bans 0
 at 3611s   flow 192.0.2.9:1014 open
