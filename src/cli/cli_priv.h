@@ -88,6 +88,8 @@ struct connection {
 /* Connects and sends the verb's command. Complains itself. The connection is closed unless done. */
 enum exit_code connection_open(struct connection *connection, const struct cli *cli,
 			       const struct verb *verb, const struct arguments *arguments);
+/* The descriptor, or -errno. patience_s: of each send and receive; 0: they do not wait. */
+int socket_dial(const char *path, unsigned patience_s) MUST_CHECK;
 void connection_close(struct connection *connection);
 /* 1: *ret_line (without newline) is valid until the next call; 0: the peer closed; -errno. */
 int connection_read(struct connection *connection, const char **ret_line) MUST_CHECK;

@@ -28,22 +28,23 @@ static enum exit_code unreachable(const struct cli *cli, int error)
 			 strerror(error), hint_of(error));
 }
 
-static int dial(const char *path)
+int socket_dial(const char *path, unsigned patience_s)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	const struct timeval timeout = { .tv_sec = ANSWER_TIMEOUT_S };
+	const struct timeval timeout = { .tv_sec = patience_s };
 	size_t length = strlen(path);
 	int fd, r;
 
 	if (length >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
 	memcpy(address.sun_path, path, length + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (patience_s ? 0 : SOCK_NONBLOCK), 0);
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0) {
+	/* Unix sockets are connected at once or not at all; EAGAIN: too many others wait */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0 ||
+	    connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
 		r = -errno;
 		close(fd);
 		return r;
@@ -71,7 +72,7 @@ enum exit_code connection_send(struct connection *connection, const struct cli *
 {
 	int r;
 
-	*connection = (struct connection){ .fd = dial(cli->socket_path) };
+	*connection = (struct connection){ .fd = socket_dial(cli->socket_path, ANSWER_TIMEOUT_S) };
 	if (connection->fd < 0)
 		return unreachable(cli, -connection->fd);
 	r = send_all(connection->fd, request->text, request->used);

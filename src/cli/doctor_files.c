@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "smtpguard/base/file_read.h"
 #include "smtpguard/base/parse.h"
 
 #include "doctor_priv.h"
@@ -31,56 +30,22 @@ bool doctor_exists(const struct doctor *doctor, const char *path)
 	return stat(full, &st) == 0;
 }
 
-static int read_descriptor(int fd, size_t size, char **ret_text)
+int doctor_read(const struct doctor *doctor, const char *path, size_t size, char **ret_text)
 {
-	size_t length = 0;
-	struct stat st;
-	char *text;
+	char full[DOCTOR_PATH_MAX], *text;
+	size_t length;
+	int r;
 
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EISDIR;
-	text = malloc(size + 1);
-	if (!text)
-		return -ENOMEM;
-	while (length < size) {
-		ssize_t n = read(fd, text + length, size - length);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			int r = -errno;
-
-			free(text);
-			return r;
-		}
-		if (n == 0)
-			break;
-		length += (size_t)n;
-	}
+	doctor_full_path(doctor, path, full);
+	r = file_read_head(full, size, &text, &length);
+	if (r)
+		return r == FILE_NOT_REGULAR ? -EISDIR : r;
 	/* texts are searched as strings: what is behind a NUL must not hide */
 	for (size_t i = 0; i < length; i++)
 		if (text[i] == '\0')
 			text[i] = ' ';
-	text[length] = '\0';
 	*ret_text = text;
 	return 0;
-}
-
-int doctor_read(const struct doctor *doctor, const char *path, size_t size, char **ret_text)
-{
-	char full[DOCTOR_PATH_MAX];
-	int fd, r;
-
-	doctor_full_path(doctor, path, full);
-	/* a FIFO must not block, and a terminal must not become ours */
-	fd = open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return -errno;
-	r = read_descriptor(fd, size, ret_text);
-	close(fd);
-	return r;
 }
 
 int doctor_read_number(const struct doctor *doctor, const char *path, uint64_t *ret_number)

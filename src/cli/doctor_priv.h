@@ -240,14 +240,3 @@ void doctor_check_dns(struct doctor *doctor);
 /* What so much free space below the ledger means. */
 enum finding_kind disk_kind(unsigned long long free_bytes);
 
-/* Exim's main section, of what is asked for here. */
-struct exim_settings {
-	char slots[32], per_host[64], reserve[32], per_connection[32]; /* empty: not set */
-	char reserve_hosts[64], ports[256];
-};
-
-/* 0, or -errno of the main file. */
-int exim_file_read(const struct doctor *doctor, const char *path,
-		   struct exim_settings *ret_settings) MUST_CHECK;
-/* As Exim reads integers: digits, then perhaps K, M or G. -EINVAL. */
-int exim_file_number(const char *text, uint64_t *ret_number) MUST_CHECK;

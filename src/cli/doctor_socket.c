@@ -7,37 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "cli_priv.h"
 #include "doctor_priv.h"
 
 #define ANSWER_BYTES_MAX (1 << 20)
 #define ANSWER_TIMEOUT_S 5
-
-static int dial(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	const struct timeval timeout = { .tv_sec = ANSWER_TIMEOUT_S };
-	size_t length = strlen(path);
-	int fd, r;
-
-	if (length >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(address.sun_path, path, length + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0 ||
-	    connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
-		r = -errno;
-		close(fd);
-		return r;
-	}
-	return fd;
-}
 
 /* Up to the newline. -EBADMSG: none within the bound. */
 static int receive_line(int fd, char *text)
@@ -89,7 +65,7 @@ int doctor_ask(const char *socket_path, json_t **ret_status)
 
 	if (!text)
 		return -ENOMEM;
-	fd = dial(socket_path);
+	fd = socket_dial(socket_path, ANSWER_TIMEOUT_S);
 	r = fd < 0 ? fd : converse(fd, text, ret_status);
 	if (fd >= 0)
 		close(fd);

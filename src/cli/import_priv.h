@@ -18,6 +18,7 @@
 #include "smtpguard/base/address.h"
 #include "smtpguard/base/clock.h"
 #include "smtpguard/base/compiler.h"
+#include "smtpguard/base/file_read.h"
 
 #define IMPORT_FILE_BYTES_MAX (8 * 1024 * 1024)
 #define IMPORT_FILES_MAX 64 /* with all includes */
@@ -160,8 +161,6 @@ char *show_text(char *target, size_t size, const char *text, size_t length);
 const char *outcome_name(enum import_outcome outcome);
 
 /* --- import_read.c --- */
-
-enum { IMPORT_NOT_REGULAR = 1, IMPORT_TOO_LARGE = 2 };
 
 int import_read_regular(void *userdata, const char *path, char **ret_text,
 			size_t *ret_length) MUST_CHECK;

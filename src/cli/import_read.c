@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "smtpguard/base/escape.h"
 
@@ -14,63 +11,14 @@ static const char blanks[] = " \t\r\v\f";
 
 /* --- files --- */
 
-static int read_descriptor(int fd, char **ret_text, size_t *ret_length)
-{
-	size_t length = 0, size;
-	struct stat st;
-	char *text;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return IMPORT_NOT_REGULAR;
-	if (st.st_size > IMPORT_FILE_BYTES_MAX)
-		return IMPORT_TOO_LARGE;
-	size = (size_t)st.st_size;
-	text = malloc(size + 1);
-	if (!text)
-		return -ENOMEM;
-	while (length < size) {
-		ssize_t n = read(fd, text + length, size - length);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			int r = -errno;
-
-			free(text);
-			return r;
-		}
-		if (n == 0)
-			break;
-		length += (size_t)n;
-	}
-	text[length] = '\0';
-	*ret_text = text;
-	*ret_length = length;
-	return 0;
-}
-
 int import_read_regular(void *userdata UNUSED, const char *path, char **ret_text, size_t *ret_length)
 {
-	/* a FIFO must not block, and a terminal must not become ours */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	r = read_descriptor(fd, ret_text, ret_length);
-	close(fd);
-	return r;
+	return file_read(path, IMPORT_FILE_BYTES_MAX, ret_text, ret_length);
 }
 
 const char *import_read_error(int result)
 {
-	if (result == IMPORT_NOT_REGULAR)
-		return "not a regular file";
-	if (result == IMPORT_TOO_LARGE)
-		return "larger than 8 MiB";
-	return strerror(-result);
+	return result == FILE_TOO_LARGE ? "larger than 8 MiB" : file_read_error(result);
 }
 
 /* --- lines --- */

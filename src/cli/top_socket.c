@@ -3,29 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "top_priv.h"
 
 int top_socket_dial(struct top_socket *top_socket, const char *path)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	size_t length = strlen(path);
-	int fd, r;
+	int fd = socket_dial(path, 0);
 
-	if (length >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(address.sun_path, path, length + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return -errno;
-	/* Unix sockets are connected at once or not at all; EAGAIN: too many others wait */
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
-		r = -errno;
-		close(fd);
-		return r;
-	}
+		return fd;
 	*top_socket = (struct top_socket){ .connection = { .fd = fd } };
 	return 0;
 }

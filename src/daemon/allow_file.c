@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "smtpguard/base/escape.h"
+#include "smtpguard/base/file_read.h"
 
 #include "config_priv.h"
 

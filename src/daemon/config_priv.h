@@ -24,16 +24,8 @@
 /* --- config_text.c --- */
 
 enum {
-	FILE_NOT_REGULAR = 1,
-	FILE_TOO_LARGE = 2,
 	TEXT_INVALID = 1,
 };
-
-/* *ret_text has a NUL behind its *ret_length bytes; the caller frees it. -errno, FILE_NOT_REGULAR,
- * FILE_TOO_LARGE. */
-int file_read(const char *path, size_t max_bytes, char **ret_text, size_t *ret_length) MUST_CHECK;
-/* What a result of file_read() other than 0 means, for a message. */
-const char *file_read_error(int result);
 
 struct text_place {
 	unsigned file, line;

@@ -6,14 +6,12 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "smtpguard/base/escape.h"
+#include "smtpguard/base/file_read.h"
 
 #include "config_priv.h"
 
@@ -26,64 +24,6 @@ struct scan {
 	struct text_place here;
 	char *problem;
 };
-
-static int read_descriptor(int fd, size_t max_bytes, char **ret_text, size_t *ret_length)
-{
-	struct stat st;
-	size_t length = 0;
-	char *text;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return FILE_NOT_REGULAR;
-	if (st.st_size > (off_t)max_bytes)
-		return FILE_TOO_LARGE;
-	text = malloc((size_t)st.st_size + 1);
-	if (!text)
-		return -ENOMEM;
-	while (length < (size_t)st.st_size) {
-		ssize_t n = read(fd, text + length, (size_t)st.st_size - length);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			int r = -errno;
-
-			free(text);
-			return r;
-		}
-		if (n == 0)
-			break;
-		length += (size_t)n;
-	}
-	text[length] = '\0';
-	*ret_text = text;
-	*ret_length = length;
-	return 0;
-}
-
-int file_read(const char *path, size_t max_bytes, char **ret_text, size_t *ret_length)
-{
-	/* a FIFO must not block, and a terminal must not become ours */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	r = read_descriptor(fd, max_bytes, ret_text, ret_length);
-	close(fd);
-	return r;
-}
-
-const char *file_read_error(int result)
-{
-	if (result == FILE_NOT_REGULAR)
-		return "not a regular file";
-	if (result == FILE_TOO_LARGE)
-		return "file too large";
-	return strerror(-result);
-}
 
 static int append(struct config_text *text, const char *bytes, size_t length)
 {

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "src/cli/doctor_priv.h"
+#include "src/cli/exim_file_priv.h"
 
 #define CONFIG "/etc/smtpguard/smtpguard.conf"
 
@@ -583,7 +584,7 @@ static void test_cron_of_packages(void **state UNUSED)
 static void read_exim(const char *text, struct exim_settings *settings)
 {
 	put("/etc/exim.conf", text);
-	assert_int_equal(exim_file_read(&doctor, "/etc/exim.conf", settings), 0);
+	assert_int_equal(exim_file_read(doctor.root, "/etc/exim.conf", settings), 0);
 }
 
 static void test_exim_text(void **state UNUSED)
@@ -611,8 +612,8 @@ static void test_exim_text(void **state UNUSED)
 	read_exim(".include /etc/exim.conf\n.endif\n.else\n.ifdef\n=\nbegin\nsmtp_accept_max = 3\\",
 		  &exim);
 	assert_string_equal(exim.slots, "");
-	assert_int_equal(exim_file_read(&doctor, "/etc/absent", &exim), -ENOENT);
-	assert_int_equal(exim_file_read(&doctor, "/etc", &exim), -EISDIR);
+	assert_int_equal(exim_file_read(doctor.root, "/etc/absent", &exim), -ENOENT);
+	assert_int_equal(exim_file_read(doctor.root, "/etc", &exim), -EISDIR);
 }
 
 static void test_exim_numbers(void **state UNUSED)

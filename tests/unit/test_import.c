@@ -383,7 +383,7 @@ static void test_files_that_cannot_be_read(void **state UNUSED)
 	assert_int_equal(import_csf(&import), -ENOENT);
 	import_done(&import);
 	begin("csf");
-	files[n_files++] = (struct memory_file){ ALLOW, "", 0, IMPORT_TOO_LARGE };
+	files[n_files++] = (struct memory_file){ ALLOW, "", 0, FILE_TOO_LARGE };
 	files[n_files++] = (struct memory_file){ DENY, "", 0, -EACCES };
 	run();
 	assert_string_equal(import.files[0].problem, "not read: larger than 8 MiB");
@@ -511,7 +511,7 @@ static void test_files_are_not_overwritten(void **state UNUSED)
 	expect_file("one\n", 0640);
 	assert_int_equal(write_file(path, "two\n", 0644, true), WRITE_DONE);
 	expect_file("two\n", 0644);
-	assert_int_equal(import_read_regular(NULL, directory, &text, &length), IMPORT_NOT_REGULAR);
+	assert_int_equal(import_read_regular(NULL, directory, &text, &length), FILE_NOT_REGULAR);
 	assert_int_equal(unlink(path), 0);
 	/* no temporary file is left */
 	assert_int_equal(rmdir(directory), 0);
