@@ -206,11 +206,6 @@ struct source_table *guard_sources(struct guard *guard)
 	return guard->sources;
 }
 
-const struct flow_table *guard_flows(const struct guard *guard)
-{
-	return guard->flows;
-}
-
 const struct ban_table *guard_bans(const struct guard *guard)
 {
 	return guard->bans;

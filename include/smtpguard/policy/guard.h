@@ -321,7 +321,6 @@ void guard_stats(struct guard *guard, usec_t now, struct guard_stats *ret_stats)
 
 const struct guard_settings *guard_settings(const struct guard *guard);
 struct source_table *guard_sources(struct guard *guard);
-const struct flow_table *guard_flows(const struct guard *guard);
 const struct ban_table *guard_bans(const struct guard *guard);
 struct name_table *guard_names(struct guard *guard);
 enum standing guard_standing(const struct guard *guard, const struct source *source);
