@@ -1,60 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include "smtpguard/base/file_write.h"
 
 #include "metrics_priv.h"
 
 enum { OPTION_OUTPUT };
 
-#define OUTPUT_PATH_MAX 1024
-#define OUTPUT_MODE	0644
+#define OUTPUT_MODE 0644
 
-static int write_text(int fd, const char *text)
-{
-	FILE *file = fdopen(fd, "w");
-	bool failed;
-
-	if (!file) {
-		int r = -errno;
-
-		close(fd);
-		return r;
-	}
-	metrics_write_textfile(text, file);
-	failed = ferror(file) != 0;
-	if (fclose(file) != 0)
-		return -errno;
-	return failed ? -EIO : 0;
-}
-
-/*
- * Whoever reads the file sees the old or the new one, never a part: written beside it under a name
- * that does not end in .prom, then renamed.
- */
 static int replace_file(const char *path, const char *text)
 {
-	char temporary[OUTPUT_PATH_MAX];
-	int fd, r;
+	char *converted = NULL;
+	size_t length;
+	FILE *file = open_memstream(&converted, &length);
+	int r = 0;
 
-	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path) >= sizeof(temporary))
-		return -ENAMETOOLONG;
-	fd = mkostemp(temporary, O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	r = fchmod(fd, OUTPUT_MODE) < 0 ? -errno : 0;
-	if (r < 0)
-		close(fd);
-	else
-		r = write_text(fd, text);
-	if (r == 0 && rename(temporary, path) < 0)
-		r = -errno;
-	if (r < 0)
-		unlink(temporary);
+	if (!file)
+		return -ENOMEM;
+	metrics_write_textfile(text, file);
+	if (ferror(file))
+		r = -ENOMEM;
+	if (fclose(file) != 0)
+		r = -ENOMEM;
+	/* beside it stands a name that does not end in .prom: the collector leaves it alone */
+	if (r == 0)
+		r = file_write(path, converted, length, OUTPUT_MODE, true);
+	free(converted);
 	return r;
 }
 
