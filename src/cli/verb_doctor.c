@@ -138,9 +138,12 @@ static enum exit_code examine(const struct cli *cli, struct doctor *doctor)
 	gather_user(doctor);
 	doctor_check(doctor);
 
-	code = doctor_count(doctor, LEVEL_PROBLEM) || doctor_count(doctor, LEVEL_WARNING)
-		       ? EXIT_REFUSED
-		       : EXIT_DONE;
+	if (doctor->status_error < 0)
+		code = EXIT_UNREACHABLE;
+	else if (doctor_count(doctor, LEVEL_PROBLEM) || doctor_count(doctor, LEVEL_WARNING))
+		code = EXIT_REFUSED;
+	else
+		code = EXIT_DONE;
 	if (!cli->json)
 		show(cli, doctor);
 	else if (print_document(document_of(doctor)) != EXIT_DONE)
@@ -169,7 +172,7 @@ static enum exit_code run(const struct cli *cli, const struct verb *verb UNUSED,
 const struct verb verb_doctor = {
 	.name = "doctor",
 	.help = "look at this host: what is in the way, why it matters, what to type; "
-		"exit status 1 if anything is worse than a note",
+		"exit status 1 if anything is worse than a note, 3 without a daemon",
 	.options = { [OPTION_CONFIG] = { "config", "FILE",
 					 "smtpguard's configuration (the installed one)" },
 		     [OPTION_EXIM_CONFIG] = { "exim-config", "FILE", "Exim's configuration" } },

@@ -88,7 +88,10 @@ class Report:
             assert (finding["do"] is None) == (finding["level"] == "ok"), finding
         assert self.document["problems"] == levels.count("problem")
         assert self.document["warnings"] == levels.count("warning")
-        assert self.code == (1 if "problem" in levels or "warning" in levels else 0)
+        if {"daemon-stopped", "daemon-no-answer", "daemon-no-permission"} & {f["id"] for f in self.findings}:
+            assert self.code == 3
+        else:
+            assert self.code == (1 if "problem" in levels or "warning" in levels else 0)
 
     def whats(self, finding_id):
         return [finding["what"] for finding in self.findings if finding["id"] == finding_id]
@@ -147,12 +150,12 @@ def test_stopped_daemon(net, guard):
     first = report.findings[0]
     assert first["id"] == "daemon-stopped" and daemon.socket_path in first["what"]
     assert "systemctl enable --now smtpguard" in first["do"]
-    assert report.code == 1
+    assert report.code == 3
     assert report.whats("config") and report.whats("ruleset")
     assert report.whats("allow-empty")
 
     done = doctor(net, "--config", daemon.config_path, words_before=(), **of(daemon))
-    assert done.returncode == 1 and done.stderr == ""
+    assert done.returncode == 3 and done.stderr == ""
     assert done.stdout.startswith("problem  daemon-stopped: the daemon is not running")
     for finding in report.findings:
         assert f"{finding['level']:8} {finding['id']}: {finding['what']}" in done.stdout.splitlines()
