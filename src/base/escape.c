@@ -20,11 +20,26 @@ char *escape_once(char *target, size_t size, const char *text, size_t length)
 	return target;
 }
 
+/* Most texts: without a branch for each byte, so that a compiler takes many at once. */
+static int is_plain(const char *text, size_t length)
+{
+	int plain = 1;
+
+	for (size_t i = 0; i < length; i++)
+		plain &= is_printable((unsigned char)text[i]) & (text[i] != '\\');
+	return plain;
+}
+
 char *escape(char *target, size_t size, const char *text, size_t length)
 {
 	static const char hex[] = "0123456789abcdef";
 	size_t used = 0;
 
+	if (length > 0 && length < size && is_plain(text, length)) {
+		memcpy(target, text, length);
+		target[length] = '\0';
+		return target;
+	}
 	for (size_t i = 0; i < length; i++) {
 		unsigned char c = (unsigned char)text[i];
 		int plain = is_printable(c) && c != '\\';

@@ -29,7 +29,7 @@ struct cli {
 #define VERB_OPTIONS_MAX 6
 
 struct verb_option {
-	const char *name;  /* of the option and of the parameter */
+	const char *name;  /* of the option; of the parameter with _ for - */
 	const char *value; /* what it takes, for the help; NULL: nothing, sent as NAME=1 */
 	const char *help;
 };
@@ -52,9 +52,9 @@ struct verb {
 };
 
 extern const struct verb verb_status, verb_top, verb_sources, verb_bans, verb_explain, verb_history,
-	verb_events, verb_doctor, verb_metrics, verb_digest, verb_suggest_limits, verb_ban, verb_unban, verb_allow_list,
-	verb_allow_add, verb_allow_remove, verb_mode, verb_flush, verb_reload, verb_check_config,
-	verb_import_csf, verb_import_apf;
+	verb_events, verb_auth_failures, verb_accounts, verb_doctor, verb_metrics, verb_digest,
+	verb_suggest_limits, verb_ban, verb_unban, verb_allow_list, verb_allow_add, verb_allow_remove,
+	verb_mode, verb_flush, verb_reload, verb_check_config, verb_import_csf, verb_import_apf;
 
 /* --- request.c --- */
 

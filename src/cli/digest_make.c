@@ -40,7 +40,9 @@ static bool gather_ban(json_t *services, const json_t *record)
 		return false;
 	count_up(gathered, "bans", 1);
 	count_up(source, "bans", 1);
-	if (number_of(record, "peak") >= number_of(source, "peak"))
+	/* the peak of a ban for wrong passwords is one of failures, not of connections */
+	if (strcmp(text_of(record, "limit"), "auth-failures") &&
+	    number_of(record, "peak") >= number_of(source, "peak"))
 		json_object_set(source, "peak", json_object_get(record, "peak"));
 	/* records come newest first: the last name counts */
 	if (!json_object_get(source, "reverse_dns")) {
@@ -227,7 +229,7 @@ json_t *digest_make(const struct digest_inputs *inputs)
 				 "observed", observed_of(inputs), "records_read",
 				 (json_int_t)json_array_size(json_object_get(inputs->history, "history")),
 				 "records", number_of(inputs->history, "total"));
-	json_t *gate;
+	json_t *gate, *mail_logs;
 	bool news;
 
 	if (services && bans && gather(inputs, services, bans)) {
@@ -235,11 +237,12 @@ json_t *digest_make(const struct digest_inputs *inputs)
 		       number_of(bans, "observed") ||
 		       json_array_size(problems);
 		gate = gate_of(inputs, &news);
-		digest = json_pack("{s:b, s:s, s:o, s:o, s:b, s:O, s:o, s:o, s:o, s:O}", "ok", 1,
+		mail_logs = digest_mail_make(&inputs->mail, inputs->since, &news);
+		digest = json_pack("{s:b, s:s, s:o, s:o, s:b, s:O, s:o, s:o, s:o, s:o, s:O}", "ok", 1,
 				   "host", inputs->host, "since", time_text(inputs->since), "until",
 				   time_text(inputs->now), "news", news, "bans", bans, "services",
 				   list_services(services), "gate", gate, "near_limit",
-				   list_near(inputs), "problems", problems);
+				   list_near(inputs), "mail_logs", mail_logs, "problems", problems);
 	}
 	json_decref(services);
 	json_decref(bans);

@@ -2,7 +2,25 @@
 /* `smtpguard digest`: what happened within an interval, as a document, as text, as one mail. */
 #pragma once
 
+#include <stdio.h>
+
 #include "cli_priv.h"
+
+/* --- digest_mail.c --- */
+
+/* Accounts and sources with most failures; asked for is one more: nobody's come on top. */
+#define DIGEST_FAILURES_SHOWN 5
+
+/* Answers of the ledger about whole days, which may be refusals; NULL: not asked for. */
+struct digest_mail {
+	const json_t *accounts;		 /* to `accounts` */
+	const json_t *account_failures;	 /* to `auth-failures by=account` */
+	const json_t *source_failures;	 /* to `auth-failures by=source` */
+};
+
+/* The member "mail_logs": null if they are not followed. An alert within the interval is news. */
+json_t *digest_mail_make(const struct digest_mail *mail, time_t since, bool *ret_news);
+void digest_mail_put(FILE *file, const json_t *mail_logs);
 
 /* --- digest_make.c --- */
 
@@ -11,6 +29,7 @@ struct digest_inputs {
 	time_t since, now;
 	const json_t *status; /* answers; history and peaks may be refusals */
 	const json_t *history, *peaks;
+	struct digest_mail mail; /* not asked for unless mail logs are followed */
 };
 
 /* The document of `digest --json`, the caller's; NULL: out of memory. */

@@ -38,9 +38,11 @@ static void put_offender(FILE *file, const json_t *source)
 
 	fprintf(file, "  %-24s %lld ban%s", text_of(source, "source"), count_of(source, "bans"),
 		count_of(source, "bans") == 1 ? "" : "s");
-	/* a ban by hand has neither */
 	if (count_of(source, "peak"))
-		fprintf(file, ", peak %lld, reverse DNS: %s", count_of(source, "peak"),
+		fprintf(file, ", peak %lld", count_of(source, "peak"));
+	/* a ban by hand has none */
+	if (has_text(source, "reverse_dns") && strcmp(text_of(source, "reverse_dns"), "unknown"))
+		fprintf(file, ", reverse DNS: %s",
 			reverse_dns_format(json_object_get(source, "reverse_dns"),
 					   json_object_get(source, "names"), text));
 	putc('\n', file);
@@ -100,6 +102,7 @@ static void put_digest(FILE *file, const json_t *digest)
 	put_gate(file, json_object_get(digest, "gate"));
 	put_services(file, json_object_get(digest, "services"));
 	put_near(file, json_object_get(digest, "near_limit"));
+	digest_mail_put(file, json_object_get(digest, "mail_logs"));
 	put_problems(file, json_object_get(digest, "problems"));
 	fputs("\nMore: smtpguard history; why one of them: smtpguard why ADDR\n", file);
 }
@@ -107,12 +110,16 @@ static void put_digest(FILE *file, const json_t *digest)
 static void put_subject(FILE *file, const json_t *digest)
 {
 	const json_t *bans = json_object_get(digest, "bans");
+	const json_t *mail_logs = json_object_get(digest, "mail_logs");
 	size_t problems = json_array_size(json_object_get(digest, "problems"));
+	size_t alerts = json_array_size(json_object_get(mail_logs, "alerted"));
 
 	fprintf(file, "smtpguard on %s: bans: %lld, still active: %lld", text_of(digest, "host"),
 		count_of(bans, "made"), count_of(bans, "active"));
 	if (count_of(bans, "observed"))
 		fprintf(file, ", observed: %lld", count_of(bans, "observed"));
+	if (alerts)
+		fprintf(file, ", %zu account alert%s", alerts, alerts == 1 ? "" : "s");
 	if (problems)
 		fprintf(file, ", %zu problem%s", problems, problems == 1 ? "" : "s");
 }

@@ -134,6 +134,7 @@ void doctor_check(struct doctor *doctor)
 	doctor_check_saved_rules(doctor);
 	doctor_check_cron(doctor);
 	doctor_check_exim(doctor);
+	doctor_check_mail_logs(doctor);
 	doctor_check_dns(doctor);
 	sort(doctor);
 }

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <glob.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -89,14 +88,6 @@ void doctor_check_config(struct doctor *doctor)
 
 /* --- permissions --- */
 
-static void parent_of(const char *path, char parent[static DOCTOR_PATH_MAX])
-{
-	char copy[DOCTOR_PATH_MAX];
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	snprintf(parent, DOCTOR_PATH_MAX, "%s", dirname(copy));
-}
-
 static bool is_open_path(const struct doctor *doctor, const char *path, mode_t bits)
 {
 	char full[DOCTOR_PATH_MAX];
@@ -126,29 +117,18 @@ static void check_config_owner(struct doctor *doctor, const char *path)
 	}
 }
 
-/* Whether the service's user may do what the bits (4 read, 1 search) say. Its other groups and
- * access control lists are not asked for: a warning names the bits, so that one can tell. */
-static bool may(const struct doctor *doctor, const struct stat *st, unsigned bits)
-{
-	if (st->st_uid == doctor->service_uid)
-		return (st->st_mode >> 6 & bits) == bits;
-	if (st->st_gid == doctor->service_gid)
-		return (st->st_mode >> 3 & bits) == bits;
-	return (st->st_mode & bits) == bits;
-}
-
 static void check_readable(struct doctor *doctor, const char *path)
 {
 	char parent[DOCTOR_PATH_MAX], text[FINDING_TEXT_MAX];
 	struct stat st;
 
-	parent_of(path, parent);
+	doctor_parent(path, parent);
 	escape(text, sizeof(text), path, strlen(path));
-	if (stat(parent, &st) == 0 && !may(doctor, &st, 1))
+	if (stat(parent, &st) == 0 && !doctor_user_may(doctor, &st, 1))
 		find(doctor, FINDING_ALLOW_UNREADABLE,
 		     "%.300s cannot be read by user smtpguard: mode %04o of its directory", text,
 		     (unsigned)(st.st_mode & 07777));
-	else if (stat(path, &st) == 0 && !may(doctor, &st, 4))
+	else if (stat(path, &st) == 0 && !doctor_user_may(doctor, &st, 4))
 		find(doctor, FINDING_ALLOW_UNREADABLE,
 		     "%.300s cannot be read by user smtpguard: mode %04o, uid %u, gid %u", text,
 		     (unsigned)(st.st_mode & 07777), (unsigned)st.st_uid, (unsigned)st.st_gid);
@@ -211,21 +191,21 @@ void doctor_check_permissions(struct doctor *doctor)
 
 	if (!doctor->has_service_user)
 		find(doctor, FINDING_SERVICE_USER_MISSING, "there is no user smtpguard");
-	parent_of(doctor->config_path, parent);
+	doctor_parent(doctor->config_path, parent);
 	check_config_owner(doctor, parent);
 	check_config_owner(doctor, doctor->config_path);
 	if (doctor->has_service_user && config) {
 		check_allow_files(doctor, &config->allow_patterns);
 		check_allow_files(doctor, &config->cpanel_patterns);
 	}
-	parent_of(doctor->socket_path, parent);
+	doctor_parent(doctor->socket_path, parent);
 	if (is_open_path(doctor, doctor->socket_path, S_IRWXO) &&
 	    is_open_path(doctor, parent, S_IXOTH))
 		find(doctor, FINDING_SOCKET_OPEN, "%s is open to everybody", doctor->socket_path);
 	if (!config)
 		return;
 	check_state_of(doctor, config->ledger_path, S_IRWXO);
-	parent_of(config->ledger_path, parent);
+	doctor_parent(config->ledger_path, parent);
 	check_state_of(doctor, parent, S_IWOTH);
 	check_disk(doctor, parent);
 }

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "smtpguard/base/escape.h"
-#include "smtpguard/base/parse.h"
 
+#include "cli_priv.h"
 #include "doctor_priv.h"
 
 /* What the daemon asks for at start, as the kernel counts it (doubled). */
@@ -55,13 +55,13 @@ static void check_mode(struct doctor *doctor)
 {
 	const json_t *status = doctor->status;
 	const char *mode = json_string_value(json_object_get(status, "mode"));
-	char text[FINDING_TEXT_MAX], up[DURATION_TEXT_MAX], version[FINDING_TEXT_MAX];
+	char text[FINDING_TEXT_MAX], up[SPAN_TEXT_MAX], version[FINDING_TEXT_MAX];
 	long long uptime = number_at(status, "uptime_s");
 
 	text_at(status, "version", version);
 	find(doctor, FINDING_DAEMON, "smtpguardd %.40s answers; mode %.20s, started %s ago",
 	     version, text_at(status, "mode", text),
-	     duration_format((usec_t)(uptime > 0 ? uptime : 0) * USEC_PER_SEC, up));
+	     span_format(MAX_OF(uptime, 0), up));
 	if (strcmp(version, doctor->version) != 0)
 		find(doctor, FINDING_DAEMON_OTHER_VERSION, "the daemon is %.40s, the command %s",
 		     version, doctor->version);
@@ -146,7 +146,7 @@ static void check_parts(struct doctor *doctor)
 		     text_at(gate, "off", text));
 }
 
-/* Problems that have a finding of their own, by how their texts begin. */
+/* Problems that have a finding of their own, by their texts. */
 static bool is_covered(const char *text)
 {
 	static const char *const beginnings[] = {
@@ -160,10 +160,29 @@ static bool is_covered(const char *text)
 		"sysctl net.netfilter.nf_conntrack_events",
 		"bans are not enforced,",
 		"the kernel cannot close connections",
+		"the mail logs are not followed yet",
+		"smtpguard-maillog is not running",
+		"cannot read ",
+		"there is no /",
+		"somebody writes lines into the mail logs",
+		"the stamps of ",
+	};
+	/* they begin with a number, or with a path */
+	static const char *const parts[] = {
+		" is read with a lag of ",
+		" before it was read to its end, ",
+		" of the mail logs look",
+		" of Exim's log came without the client's port ",
+		" since start could be read in several ways, ",
+		" not take the facts of the mail logs: ",
+		" kept without account and address",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(beginnings); i++)
 		if (strncmp(text, beginnings[i], strlen(beginnings[i])) == 0)
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (strstr(text, parts[i]))
 			return true;
 	return false;
 }

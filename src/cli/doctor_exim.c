@@ -193,6 +193,20 @@ static void check_cpanel_ports(struct doctor *doctor)
 	}
 }
 
+/* --- the log --- */
+
+static void check_log(struct doctor *doctor, const struct exim_settings *exim, const char *path)
+{
+	if (!doctor_wants_log(doctor, MAIL_LOG_EXIM))
+		return;
+	if (!exim_file_logs(exim, "incoming_port"))
+		find(doctor, FINDING_EXIM_LOG_WITHOUT_PORT,
+		     "log_selector has no +incoming_port in %.300s", path);
+	if (!exim_file_logs(exim, "smtp_connection"))
+		find(doctor, FINDING_EXIM_LOG_WITHOUT_COUNT,
+		     "log_selector has no +smtp_connection in %.300s", path);
+}
+
 /* --- all of it --- */
 
 void doctor_check_exim(struct doctor *doctor)
@@ -225,6 +239,7 @@ void doctor_check_exim(struct doctor *doctor)
 	check_slots(doctor, &exim, shown);
 	check_per_host(doctor, &exim);
 	check_reserve(doctor, &exim);
+	check_log(doctor, &exim, shown);
 	if (!doctor->config)
 		return;
 	check_ports(doctor, &exim);

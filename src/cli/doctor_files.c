@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <ctype.h>
 #include <errno.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,23 @@ void doctor_full_path(const struct doctor *doctor, const char *path,
 	/* a path that is cut would be another file's */
 	if (n < 0 || n >= DOCTOR_PATH_MAX)
 		full[0] = '\0';
+}
+
+void doctor_parent(const char *path, char parent[static DOCTOR_PATH_MAX])
+{
+	char copy[DOCTOR_PATH_MAX];
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	snprintf(parent, DOCTOR_PATH_MAX, "%s", dirname(copy));
+}
+
+bool doctor_user_may(const struct doctor *doctor, const struct stat *st, unsigned bits)
+{
+	if (st->st_uid == doctor->service_uid)
+		return (st->st_mode >> 6 & bits) == bits;
+	if (st->st_gid == doctor->service_gid)
+		return (st->st_mode >> 3 & bits) == bits;
+	return (st->st_mode & bits) == bits;
 }
 
 bool doctor_exists(const struct doctor *doctor, const char *path)

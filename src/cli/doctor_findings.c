@@ -7,6 +7,10 @@
 
 #define OK(id) { id, LEVEL_OK, NULL, NULL }
 #define RESTART "systemctl restart smtpguard"
+/* What the service needs to read files of others; the worker keeps the second one alone. */
+#define MAIL_LOG_DROP_IN                                                                           \
+	"\"[Service]\" \"AmbientCapabilities=CAP_NET_ADMIN CAP_DAC_READ_SEARCH\" "                  \
+	"\"CapabilityBoundingSet=CAP_NET_ADMIN CAP_DAC_READ_SEARCH\""
 
 const struct finding_text finding_texts[FINDING_KINDS] = {
 	[FINDING_DAEMON] = OK("daemon"),
@@ -314,6 +318,98 @@ const struct finding_text finding_texts[FINDING_KINDS] = {
 		"Connections to it take the same slots as the guarded ports, and nobody counts "
 		"them.",
 		NULL },
+	[FINDING_EXIM_LOG_WITHOUT_PORT] = {
+		"exim-log-without-port", LEVEL_WARNING,
+		"A failed authentication counts against a source only if the log tells the "
+		"client's port, or leaves no other reading.",
+		"log_selector = +incoming_port +smtp_connection in Exim's configuration, beside "
+		"what is there" },
+	[FINDING_EXIM_LOG_WITHOUT_COUNT] = {
+		"exim-log-without-count", LEVEL_NOTE,
+		"Exim's own count of its connections, those on other ports too, is not in its "
+		"log.",
+		"log_selector = +incoming_port +smtp_connection in Exim's configuration, beside "
+		"what is there" },
+
+	[FINDING_MAIL_LOGS] = OK("mail-logs"),
+	[FINDING_MAIL_LOGS_RESTART] = {
+		"mail-logs-restart", LEVEL_WARNING,
+		"Whether mail logs are followed, and which, is settled when the daemon starts.",
+		RESTART },
+	[FINDING_MAIL_WORKER_DOWN] = {
+		"mail-worker-down", LEVEL_PROBLEM,
+		"No line of the mail logs is read: failed authentications ban nobody, and "
+		"nobody is spared for a good one. What is missed is read later.",
+		"journalctl -u smtpguard -n 50; " RESTART },
+	[FINDING_MAIL_LOG_UNREADABLE] = {
+		"mail-log-unreadable", LEVEL_PROBLEM,
+		"The service is not root and may read what its groups may: what this log says "
+		"is not known.",
+		"systemctl edit smtpguard, where these are a line each (smtpguardd(8) has them "
+		"to copy): " MAIL_LOG_DROP_IN "; then " RESTART },
+	[FINDING_MAIL_LOG_UNUSABLE] = {
+		"mail-log-unusable", LEVEL_PROBLEM,
+		"It is tried again every 5 s; until then what this log says is not known.",
+		"namei -l of the path; a regular file there, or the right path in the group "
+		"mail_logs of the configuration; then " RESTART },
+	[FINDING_MAIL_LOG_MISSING] = {
+		"mail-log-missing", LEVEL_WARNING,
+		"Nothing is known of what would be in it. As soon as it is there it is read.",
+		"the right path in the group mail_logs of the configuration, or \"\" if there is "
+		"no such log; then " RESTART },
+	[FINDING_MAIL_LOG_BEHIND] = {
+		"mail-log-behind", LEVEL_WARNING,
+		"Bans for failed authentications come as late. After a long stop, or a first "
+		"start with an old log, it catches up by itself.",
+		"smtpguard status, again in a minute; top, if the number does not fall" },
+	[FINDING_MAIL_LOG_CLOCK] = {
+		"mail-log-clock", LEVEL_WARNING,
+		"Its lines are taken for old ones, or for some that are still to come: failed "
+		"authentications ban nobody, and nobody is spared for a good one.",
+		"systemctl edit smtpguard, where these are a line each: \"[Service]\" "
+		"\"Environment=TZ=UTC\", or whatever zone the stamps have; then " RESTART
+		". For Exim's log also `timezone` in its configuration" },
+	[FINDING_MAIL_LOG_GAPS] = {
+		"mail-log-gaps", LEVEL_WARNING,
+		"The file was compressed or deleted before its end was read: the numbers of "
+		"`auth-failures` and `accounts` lack what it said.",
+		"delaycompress in the log's file in /etc/logrotate.d" },
+	[FINDING_MAIL_LINES_UNPARSED] = {
+		"mail-lines-unparsed", LEVEL_WARNING,
+		"They look like failed or good authentications, but count for nothing: perhaps "
+		"a version of Exim or Dovecot that writes them in a new way.",
+		"smtpguard status shows more of them; report them with the versions of the "
+		"programs" },
+	[FINDING_MAIL_LINES_OVERFLOWED] = {
+		"mail-lines-overflowed", LEVEL_WARNING,
+		"A HELO or an account of thousands of characters leaves no room in Exim's log for "
+		"the client's address: who sends it guesses passwords without being counted.",
+		"in Exim's acl_smtp_helo: drop condition = "
+		"${if >{${strlen:$sender_helo_name}}{500}}; the same with $smtp_command_argument in "
+		"acl_smtp_auth" },
+	[FINDING_MAIL_LINES_WITHOUT_PORT] = {
+		"mail-lines-without-port", LEVEL_WARNING,
+		"Without the port it is less sure whose they are: where another reading is "
+		"possible they count against nobody.",
+		"log_selector = +incoming_port +smtp_connection in Exim's configuration, beside "
+		"what is there" },
+	[FINDING_MAIL_LINES_FORGED] = {
+		"mail-lines-forged", LEVEL_WARNING,
+		"Somebody puts text that looks like a line of the log into HELO or account, to "
+		"blame others or to hide. Nobody is banned for such a line.",
+		"smtpguard explain each of these addresses, and smtpguard ban the one that has no "
+		"business here; every port of the mail server in the `ports` of a service" },
+	[FINDING_MAIL_FACTS_LOST] = {
+		"mail-facts-lost", LEVEL_WARNING,
+		"Bans do not depend on them, but the numbers of `auth-failures` and `accounts` "
+		"lack them until the ledger is healthy; then the logs are read again from there.",
+		"smtpguard status; df -h /var/lib/smtpguard" },
+	[FINDING_MAIL_FACTS_FOLDED] = {
+		"mail-facts-folded", LEVEL_WARNING,
+		"More different accounts and addresses came on one day than are kept apart, as "
+		"when account names are made up by the thousand. The sums of the day are right.",
+		"smtpguard auth-failures --by source --since 24h, and ban the worst: smtpguard "
+		"ban ADDR/LEN" },
 
 	[FINDING_DNS] = OK("dns"),
 	[FINDING_DNS_NO_SERVER] = {

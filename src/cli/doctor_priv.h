@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "smtpguard/base/compiler.h"
@@ -92,6 +93,23 @@ enum finding_kind {
 	FINDING_EXIM_PER_HOST_FIRST,
 	FINDING_EXIM_RESERVE,
 	FINDING_EXIM_PORT_UNGUARDED,
+	FINDING_EXIM_LOG_WITHOUT_PORT,
+	FINDING_EXIM_LOG_WITHOUT_COUNT,
+	FINDING_MAIL_LOGS,
+	FINDING_MAIL_LOGS_RESTART,
+	FINDING_MAIL_WORKER_DOWN,
+	FINDING_MAIL_LOG_UNREADABLE,
+	FINDING_MAIL_LOG_UNUSABLE,
+	FINDING_MAIL_LOG_MISSING,
+	FINDING_MAIL_LOG_BEHIND,
+	FINDING_MAIL_LOG_CLOCK,
+	FINDING_MAIL_LOG_GAPS,
+	FINDING_MAIL_LINES_UNPARSED,
+	FINDING_MAIL_LINES_OVERFLOWED,
+	FINDING_MAIL_LINES_WITHOUT_PORT,
+	FINDING_MAIL_LINES_FORGED,
+	FINDING_MAIL_FACTS_LOST,
+	FINDING_MAIL_FACTS_FOLDED,
 	FINDING_DNS,
 	FINDING_DNS_NO_SERVER,
 	FINDING_DNS_NO_LOOPBACK,
@@ -220,6 +238,11 @@ char *doctor_line(char **cursor);
 char *doctor_trim(char *text);
 /* Whether `word` is in text with no letter, digit, `_` or `-` on either side. */
 bool doctor_has_word(const char *text, const char *word);
+/* The directory that it is in. */
+void doctor_parent(const char *path, char parent[static DOCTOR_PATH_MAX]);
+/* Whether the service's user may do what the bits (4 read, 1 search) say. Its other groups and
+ * access control lists are not asked for: a finding names the bits, so that one can tell. */
+bool doctor_user_may(const struct doctor *doctor, const struct stat *st, unsigned bits);
 /* Empty if it is too long. */
 void doctor_full_path(const struct doctor *doctor, const char *path,
 		      char full[static DOCTOR_PATH_MAX]);
@@ -235,7 +258,11 @@ void doctor_check_csf(struct doctor *doctor);
 void doctor_check_saved_rules(struct doctor *doctor);
 void doctor_check_cron(struct doctor *doctor);
 void doctor_check_exim(struct doctor *doctor);
+void doctor_check_mail_logs(struct doctor *doctor);
 void doctor_check_dns(struct doctor *doctor);
+
+/* Whether the configuration wants this log followed. */
+bool doctor_wants_log(const struct doctor *doctor, enum mail_log log);
 
 /* What so much free space below the ledger means. */
 enum finding_kind disk_kind(unsigned long long free_bytes);

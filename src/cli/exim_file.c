@@ -16,7 +16,7 @@
 #define NESTING_MAX	  16
 
 struct macro {
-	char name[48], value[96];
+	char name[48], value[512]; /* as long as any setting that is kept */
 };
 
 struct exim_reader {
@@ -140,6 +140,7 @@ static void take_setting(struct exim_reader *reader, const char *name, const cha
 		  sizeof(settings->per_connection) },
 		{ "daemon_smtp_ports", settings->ports, sizeof(settings->ports) },
 		{ "daemon_smtp_port", settings->ports, sizeof(settings->ports) },
+		{ "log_selector", settings->log_selector, sizeof(settings->log_selector) },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
@@ -257,6 +258,24 @@ int exim_file_read(const char *root, const char *path, struct exim_settings *ret
 		return r;
 	*ret_settings = settings;
 	return 0;
+}
+
+bool exim_file_logs(const struct exim_settings *settings, const char *what)
+{
+	const char *word = settings->log_selector;
+	bool logged = false;
+
+	while ((word = strpbrk(word, "+-"))) {
+		const bool adds = *word == '+';
+		size_t length;
+
+		word++;
+		length = strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789_");
+		if ((length == strlen(what) && !strncmp(word, what, length)) ||
+		    (length == strlen("all") && !strncmp(word, "all", length)))
+			logged = adds;
+	}
+	return logged;
 }
 
 int exim_file_number(const char *text, uint64_t *ret_number)

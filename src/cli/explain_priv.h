@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * `smtpguard explain`: one page put together from what the daemon says of an address, what its
- * ledger keeps of it, and the lines of the allow files that come near it.
+ * ledger keeps of it and of its accounts, and the lines of the allow files that come near it.
  */
 #pragma once
 
@@ -38,6 +38,19 @@ void allow_lines_find(struct allow_lines *lines, const char *config_path,
 json_t *allow_lines_json(const struct allow_lines *lines);
 void allow_lines_show(const struct cli *cli, const struct allow_lines *lines);
 
+/* --- explain_words.c: why, in words that go on a sentence. Those with a text write and return it --- */
+
+#define SENTENCE_TEXT_MAX 256
+
+/* Behind "banned: ": what the source did. */
+const char *ban_words(const json_t *ban, char text[static SENTENCE_TEXT_MAX]);
+const char *never_words(const json_t *never, char text[static SENTENCE_TEXT_MAX]);
+/* Why a source over a limit of the service is not banned; NULL: of any. */
+const char *unbanned_words(const json_t *answer, const char *service);
+/* Why it is spared there. */
+const char *spared_words(const json_t *answer, const char *service,
+			 char text[static SENTENCE_TEXT_MAX]);
+
 /* --- explain_standing.c --- */
 
 /* Where the address stands and why, as the first sentence, and the facts behind it. */
@@ -54,8 +67,23 @@ void prospects_show(const struct cli *cli, const json_t *answer);
  * time. */
 void timeline_show(const struct cli *cli, const json_t *answer, const json_t *history);
 
+/* --- explain_mail.c --- */
+
+/* What the mail logs say of it; nothing if they say nothing. accounts: as in explain_page. */
+void mail_show(const struct cli *cli, const json_t *answer, const json_t *accounts);
+
 /* --- verb_explain.c --- */
 
-/* The whole page. history: the answer to `history` about the source, which may be a refusal; or NULL. */
-void explain_page_show(const struct cli *cli, const json_t *answer, const json_t *history,
-		       const struct allow_lines *allow);
+/* How much of it the ledger is asked for. */
+#define EXPLAIN_HISTORY_LIMIT  "50"
+#define EXPLAIN_ACCOUNTS_LIMIT "20"
+
+/* Answers; all but the first may be refusals, or NULL: not known. */
+struct explain_page {
+	const json_t *answer;	/* to `explain` */
+	const json_t *history;	/* to `history` about the source */
+	const json_t *accounts; /* to `accounts` about it */
+	const struct allow_lines *allow;
+};
+
+void explain_page_show(const struct cli *cli, const struct explain_page *page);

@@ -4,53 +4,6 @@
 
 #include "explain_priv.h"
 
-#define SENTENCE_MAX 256
-
-/* --- why, in words --- */
-
-/* What the source did, as a sentence that goes on behind "banned: ". */
-static const char *ban_words(const json_t *ban, char text[static SENTENCE_MAX])
-{
-	const char *limit = text_of(ban, "limit"), *service = text_of(ban, "service");
-	const char *and = reverse_dns_words(text_of(ban, "reverse_dns"));
-	long long seen = MAX_OF(count_of(ban, "observed"), 0), allowed = count_of(ban, "allowed");
-
-	if (!strcmp(limit, "concurrent"))
-		snprintf(text, SENTENCE_MAX,
-			 "it held %lld connections to %s at once, %lld are "
-			 "allowed, and %s",
-			 seen, service, allowed, and);
-	else if (!strcmp(limit, "verified_concurrent"))
-		snprintf(text, SENTENCE_MAX,
-			 "it held %lld connections to %s at once, and %lld are "
-			 "allowed even with a verified name",
-			 seen, service, allowed);
-	else if (!strcmp(limit, "new"))
-		snprintf(text, SENTENCE_MAX,
-			 "it opened %lld connections to %s within %s, %lld are "
-			 "allowed, and %s",
-			 seen, service, text_of(ban, "window"), allowed, and);
-	else if (!strcmp(limit, "operator"))
-		snprintf(text, SENTENCE_MAX, "by hand (%.200s)", text_of(ban, "comment"));
-	else
-		snprintf(text, SENTENCE_MAX, "%.200s", text_of(ban, "comment"));
-	return text;
-}
-
-static const char *never_words(const json_t *never, char text[static SENTENCE_MAX])
-{
-	const char *reason = text_of(never, "reason");
-
-	if (!strcmp(reason, "loopback"))
-		snprintf(text, SENTENCE_MAX, "it is a loopback address");
-	else if (!strcmp(reason, "own address"))
-		snprintf(text, SENTENCE_MAX, "it is an address of this host");
-	else
-		snprintf(text, SENTENCE_MAX, "%.60s %.60s", reason,
-			 has_text(never, "match") ? text_of(never, "match") : "");
-	return text;
-}
-
 /* --- the first sentence --- */
 
 static bool gate_sentence(const struct cli *cli, const json_t *gate, const char *who)
@@ -92,25 +45,13 @@ static const char *service_with(const json_t *answer, const char *standing)
 	return NULL;
 }
 
-/* Why a source over a limit of the service is not banned. */
-static const char *unbanned_words(const json_t *answer, const char *service)
-{
-	const json_t *services = json_object_get(answer, "services"), *entry;
-	size_t i;
-
-	json_array_foreach(services, i, entry)
-		if (!strcmp(text_of(entry, "service"), service) &&
-		    !strcmp(text_of(json_object_get(entry, "limits"), "mode"), "observe"))
-			return "the mode is observe";
-	return "smtpguard status says what holds bans back";
-}
-
 static void counted_sentence(const struct cli *cli, const json_t *answer, const char *who)
 {
 	const json_t *services = json_object_get(answer, "services"), *service;
 	const char *over = service_with(answer, "over-limit");
 	const char *waits = service_with(answer, "resolving");
 	const char *exempt = service_with(answer, "exempt");
+	char text[SENTENCE_TEXT_MAX];
 	long long now = 0;
 	size_t i;
 
@@ -126,12 +67,30 @@ static void counted_sentence(const struct cli *cli, const json_t *answer, const 
 			   who, waits);
 	else if (exempt)
 		print_line(cli, COLOUR_GREEN, "%s is over a limit of %s and spared: %s", who,
-			   exempt,
-			   reverse_dns_words(
-				   text_of(json_object_get(answer, "reverse_dns"), "state")));
+			   exempt, spared_words(answer, exempt, text));
 	else
 		print_line(cli, COLOUR_GREEN, "%s is within its limits, connections now: %lld", who,
 			   now);
+}
+
+/* A ban would have emptied the window: something keeps it from being made. */
+static bool is_over_failures(const json_t *mail)
+{
+	return number_of(mail, "limit") &&
+	       number_of(mail, "failures_in_window") >= number_of(mail, "limit");
+}
+
+static void failures_sentence(const struct cli *cli, const json_t *answer, const char *who)
+{
+	const json_t *mail = json_object_get(answer, "mail");
+	char span[SPAN_TEXT_MAX];
+
+	print_line(cli, COLOUR_YELLOW,
+		   "%s failed to authenticate %lld times within %s, a ban comes at %lld, but it is "
+		   "not banned: %s",
+		   who, count_of(mail, "failures_in_window"),
+		   span_format(number_of(mail, "window_s"), span), count_of(mail, "limit"),
+		   unbanned_words(answer, NULL));
 }
 
 static void sentence(const struct cli *cli, const json_t *answer, const char *who)
@@ -140,7 +99,7 @@ static void sentence(const struct cli *cli, const json_t *answer, const char *wh
 		     *never = json_object_get(answer, "never");
 	const json_t *block = json_object_get(answer, "block"),
 		     *gate = json_object_get(answer, "gate");
-	char text[SENTENCE_MAX], moment[SPAN_TEXT_MAX];
+	char text[SENTENCE_TEXT_MAX], moment[SPAN_TEXT_MAX];
 
 	if (json_is_object(never))
 		print_line(cli, COLOUR_GREEN, "%s is never banned: %s", who,
@@ -156,6 +115,8 @@ static void sentence(const struct cli *cli, const json_t *answer, const char *wh
 	else if (has_text(answer, "trusted_until"))
 		print_line(cli, COLOUR_GREEN, "%s is trusted after an unban, until %s", who,
 			   moment_format(answer, "trusted_until", moment));
+	else if (is_over_failures(json_object_get(answer, "mail")))
+		failures_sentence(cli, answer, who);
 	else if (is_true(answer, "seen"))
 		counted_sentence(cli, answer, who);
 	else
@@ -170,7 +131,7 @@ static void sentence(const struct cli *cli, const json_t *answer, const char *wh
 static void show_ban(const struct cli *cli, const json_t *ban)
 {
 	const json_t *left = json_object_get(ban, "remaining_s");
-	char since[SPAN_TEXT_MAX], end[SPAN_TEXT_MAX], span[SPAN_TEXT_MAX];
+	char since[SPAN_TEXT_MAX], end[SPAN_TEXT_MAX], span[SPAN_TEXT_MAX], peak[CELL_TEXT_MAX] = "";
 	const char *state =
 		is_true(ban, "enforced") ? "in the kernel's set" : "not in the kernel's set";
 
@@ -181,14 +142,16 @@ static void show_ban(const struct cli *cli, const json_t *ban)
 			   span_format(json_integer_value(left), span), state);
 	else
 		print_fact(cli, "banned", COLOUR_NONE, "since %s, %s, %s", since, end, state);
+	/* of failures there is no number at once */
+	if (strcmp(text_of(ban, "limit"), "auth-failures"))
+		snprintf(peak, sizeof(peak), "; peak of connections at once %lld",
+			 count_of(ban, "peak"));
 	if (count_of(ban, "allowed"))
-		print_fact(cli, "at the time", COLOUR_NONE,
-			   "%s: limit %s %lld%s%s, reached %lld; peak "
-			   "of connections at once %lld",
+		print_fact(cli, "at the time", COLOUR_NONE, "%s: limit %s %lld%s%s, reached %lld%s",
 			   text_of(ban, "service"), text_of(ban, "limit"), count_of(ban, "allowed"),
 			   has_text(ban, "window") ? " in " : "",
 			   has_text(ban, "window") ? text_of(ban, "window") : "",
-			   count_of(ban, "observed"), count_of(ban, "peak"));
+			   count_of(ban, "observed"), peak);
 }
 
 /* For how long bans are remembered: what the daemon says of the last one comes to that. */
@@ -255,10 +218,14 @@ static void show_remedy(const struct cli *cli, const json_t *answer)
 {
 	const json_t *gate = json_object_get(answer, "gate");
 	const char *source = text_of(answer, "source");
-	bool banned = json_is_object(json_object_get(answer, "ban")) ||
+	const json_t *ban = json_object_get(answer, "ban");
+	bool banned = json_is_object(ban) ||
 		      (json_is_object(gate) && !strcmp(text_of(gate, "outcome"), "refused"));
 	const json_t *block = json_object_get(answer, "block");
 
+	if (!strcmp(text_of(ban, "limit"), "auth-failures"))
+		print_fact(cli, "a customer?", COLOUR_NONE,
+			   "first correct the password in the mail program, or the ban comes again");
 	if (json_is_object(block))
 		print_fact(cli, "let it in", COLOUR_NONE,
 			   "smtpguard unban %s (all of it), or for this one:",

@@ -147,6 +147,7 @@ char *config_text(struct import *import, const char *allow_glob)
 	fprintf(out, "};\n");
 	if (import->bans.has_duration || import->bans.reject)
 		print_bans(out, import);
+	mail_print(out, import);
 	if (allow_glob)
 		fprintf(out, "\ntrust: { allow_files = [ \"%s\" ]; };\n", allow_glob);
 	return finish_text(import, out, &text);

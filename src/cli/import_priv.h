@@ -2,9 +2,10 @@
 /*
  * `smtpguard import`: what another firewall's files say, line by line, and what becomes of it. Files
  * are read (import_read), each line gets an outcome (import_csf*, import_apf), limits gather per
- * mail port and become services (import_limits), addresses become allow entries and commands for the
- * daemon (import_lists); then texts are made of all that (import_config, import_report) and written
- * (import_write). Nothing that is read is executed, and nothing but import_write changes anything.
+ * mail port and become services (import_limits), those of failed logins become mail_logs (import_mail),
+ * addresses become allow entries and commands for the daemon (import_lists); then texts are made of all
+ * that (import_config, import_report) and written (import_write). Nothing that is read is executed, and
+ * nothing but import_write changes anything.
  */
 #pragma once
 
@@ -19,6 +20,7 @@
 #include "smtpguard/base/clock.h"
 #include "smtpguard/base/compiler.h"
 #include "smtpguard/base/file_read.h"
+#include "smtpguard/base/log_place.h"
 
 #define IMPORT_FILE_BYTES_MAX (8 * 1024 * 1024)
 #define IMPORT_FILES_MAX 64 /* with all includes */
@@ -116,6 +118,18 @@ struct import_bans {
 	bool testing;
 };
 
+#define IMPORT_MAIL_PATH_MAX 256 /* as the configuration takes it */
+
+/* What becomes mail_logs. */
+struct import_mail {
+	uint32_t count; /* failed logins; 0: no limit, nothing is taken over */
+	unsigned window_s;
+	size_t limit_line, interval_line;
+	bool has_interval;
+	char paths[MAIL_LOGS][IMPORT_MAIL_PATH_MAX]; /* empty: smtpguard's default */
+	size_t path_lines[MAIL_LOGS];
+};
+
 struct import {
 	const char *from; /* "csf", "apf" */
 	const char *directory, *state_directory;
@@ -137,6 +151,7 @@ struct import {
 	uint32_t guarded; /* ports of the services */
 	uint32_t winners[RULE_KINDS][MAIL_PORTS];
 	struct import_bans bans;
+	struct import_mail mail;
 
 	struct import_entries lists[IMPORT_LISTS];
 	int failure; /* -ENOMEM, once it happened */
@@ -251,6 +266,16 @@ enum setting_id {
 	SETTING_CT_SKIP,
 	SETTING_DROP,
 	SETTING_TESTING,
+	SETTING_LF_TRIGGER,
+	SETTING_LF_SMTPAUTH,
+	SETTING_LF_POP3D,
+	SETTING_LF_IMAPD,
+	SETTING_LF_CPANEL,
+	SETTING_LF_INTERVAL,
+	SETTING_SMTPAUTH_LOG,
+	SETTING_POP3D_LOG,
+	SETTING_IMAPD_LOG,
+	SETTING_CPANEL_LOG,
 	SETTINGS
 };
 
@@ -269,6 +294,13 @@ void setting_take(struct import *import, struct settings *settings, size_t line,
 		  const char *value);
 /* Makes rules and ban settings of all of them. */
 void settings_finish(struct import *import, struct settings *settings);
+
+/* --- import_mail.c --- */
+
+/* What becomes of lfd's limits of failed logins; the services are known. */
+void mail_finish(struct import *import, const struct settings *settings);
+/* The group of the configuration, if there is anything for it. */
+void mail_print(FILE *out, const struct import *import);
 
 /* --- import_lists.c --- */
 

@@ -12,8 +12,10 @@
 
 #define SECONDS_MAX (366 * 86400)
 
-#define BY_LOGS "no counterpart: smtpguard reads no mail logs in this version; leave it to lfd"
-#define BY_MAIL "no counterpart: smtpguard sends no mail in this version"
+#define BY_LADDER                                                                                  \
+	"no counterpart: bans for failed logins last as all others do (bans.duration) and grow"
+#define BY_MAIL                                                                                    \
+	"no counterpart: no mail for a ban; smtpguard-digest.timer mails one summary a day"
 
 /* A name that ends in "*" stands for all that begin so; the first that fits counts. */
 static const struct {
@@ -54,20 +56,37 @@ static const struct {
 	  "bans.max_duration" },
 	{ "LF_NETBLOCK*", SETTING_NONE, OUTCOME_NO_COUNTERPART, "no counterpart: a source is "
 	  "sources.ipv4_prefix and ipv6_prefix bits wide" },
-	{ "LF_SMTPAUTH*", SETTING_NONE, OUTCOME_NO_COUNTERPART, BY_LOGS },
-	{ "LF_EXIMSYNTAX*", SETTING_NONE, OUTCOME_NO_COUNTERPART, BY_LOGS },
-	{ "LF_POP3D*", SETTING_NONE, OUTCOME_NO_COUNTERPART, BY_LOGS },
-	{ "LF_IMAPD*", SETTING_NONE, OUTCOME_NO_COUNTERPART, BY_LOGS },
-	{ "LF_DISTATTACK*", SETTING_NONE, OUTCOME_NO_COUNTERPART, BY_LOGS },
-	{ "LF_DISTSMTP*", SETTING_NONE, OUTCOME_NO_COUNTERPART, BY_LOGS },
-	{ "LF_DIST_*", SETTING_NONE, OUTCOME_NO_COUNTERPART, BY_LOGS },
-	{ "LF_TRIGGER*", SETTING_NONE, OUTCOME_NO_COUNTERPART, BY_LOGS },
-	{ "LF_INTERVAL", SETTING_NONE, OUTCOME_NO_COUNTERPART, BY_LOGS },
-	{ "LF_SELECT", SETTING_NONE, OUTCOME_NO_COUNTERPART, BY_LOGS },
-	{ "LT_POP3D", SETTING_NONE, OUTCOME_NO_COUNTERPART, BY_LOGS },
-	{ "LT_IMAPD", SETTING_NONE, OUTCOME_NO_COUNTERPART, BY_LOGS },
-	{ "RT_*", SETTING_NONE, OUTCOME_NO_COUNTERPART, BY_LOGS },
-	{ "SMTPAUTH_LOG", SETTING_NONE, OUTCOME_NO_COUNTERPART, BY_LOGS },
+	{ "LF_TRIGGER", SETTING_LF_TRIGGER },
+	{ "LF_SMTPAUTH", SETTING_LF_SMTPAUTH },
+	{ "LF_POP3D", SETTING_LF_POP3D },
+	{ "LF_IMAPD", SETTING_LF_IMAPD },
+	{ "LF_CPANEL", SETTING_LF_CPANEL },
+	{ "LF_INTERVAL", SETTING_LF_INTERVAL },
+	{ "SMTPAUTH_LOG", SETTING_SMTPAUTH_LOG },
+	{ "POP3D_LOG", SETTING_POP3D_LOG },
+	{ "IMAPD_LOG", SETTING_IMAPD_LOG },
+	{ "CPANEL_LOG", SETTING_CPANEL_LOG },
+	{ "LF_TRIGGER_PERM", SETTING_NONE, OUTCOME_NO_COUNTERPART, BY_LADDER },
+	{ "LF_SMTPAUTH_PERM", SETTING_NONE, OUTCOME_NO_COUNTERPART, BY_LADDER },
+	{ "LF_POP3D_PERM", SETTING_NONE, OUTCOME_NO_COUNTERPART, BY_LADDER },
+	{ "LF_IMAPD_PERM", SETTING_NONE, OUTCOME_NO_COUNTERPART, BY_LADDER },
+	{ "LF_CPANEL_PERM", SETTING_NONE, OUTCOME_NO_COUNTERPART, BY_LADDER },
+	{ "LF_SELECT", SETTING_NONE, OUTCOME_COVERED, "bans are for the guarded ports; for every "
+	  "port with bans.scope = \"host\"" },
+	{ "LF_EXIMSYNTAX*", SETTING_NONE, OUTCOME_NO_COUNTERPART, "no counterpart: protocol errors "
+	  "are shown (smtpguard accounts --source) and ban nobody" },
+	{ "LF_DISTATTACK*", SETTING_NONE, OUTCOME_NO_COUNTERPART, "no counterpart: each source is "
+	  "judged by itself; smtpguard auth-failures shows from how many an account was attacked" },
+	{ "LF_DISTSMTP*", SETTING_NONE, OUTCOME_NO_COUNTERPART, "no counterpart: an account that is "
+	  "used from more than mail_logs.account_networks networks a day is an alert, and bans "
+	  "nobody" },
+	{ "LF_DIST_*", SETTING_NONE, OUTCOME_NO_COUNTERPART, "no counterpart: see LF_DISTATTACK, "
+	  "LF_DISTSMTP" },
+	{ "LT_*", SETTING_NONE, OUTCOME_NO_COUNTERPART, "no counterpart: logins are counted "
+	  "(smtpguard accounts) and not limited; `new` of a service for these ports limits "
+	  "connections" },
+	{ "RT_*", SETTING_NONE, OUTCOME_NO_COUNTERPART, "no counterpart: messages are counted by "
+	  "account (smtpguard accounts) and not limited" },
 	{ "LF_EMAIL_ALERT", SETTING_NONE, OUTCOME_NO_COUNTERPART, BY_MAIL },
 	{ "LF_TEMP_EMAIL_ALERT", SETTING_NONE, OUTCOME_NO_COUNTERPART, BY_MAIL },
 	{ "LF_ALERT_TO", SETTING_NONE, OUTCOME_NO_COUNTERPART, BY_MAIL },
@@ -296,6 +315,7 @@ void settings_finish(struct import *import, struct settings *settings)
 			  "mode = \"enforce\" is the default");
 	}
 	limits_finish(import);
+	mail_finish(import, settings);
 	note_differences(import, settings, tracking);
 	for (unsigned i = 0; i < SETTINGS; i++)
 		free(settings->values[i].value);

@@ -20,6 +20,8 @@ static const struct verb *const verbs[] = {
 	&verb_explain,
 	&verb_history,
 	&verb_events,
+	&verb_auth_failures,
+	&verb_accounts,
 	&verb_metrics,
 	&verb_digest,
 	&verb_suggest_limits,
@@ -184,6 +186,17 @@ static int take_global(int option, struct cli *cli)
 	return 1;
 }
 
+/* Whether the word begins with the parameter that an option is sent as. */
+static bool is_parameter(const char *option, const char *word, size_t length)
+{
+	if (strlen(option) != length)
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if (word[i] != option[i] && (word[i] != '_' || option[i] != '-'))
+			return false;
+	return true;
+}
+
 /* for=1h, as the protocol writes it. 1: taken; 0: not of that form, or no such parameter. */
 static int take_protocol_form(const struct verb *verb, const char *word,
 			      struct arguments *arguments)
@@ -194,9 +207,7 @@ static int take_protocol_form(const struct verb *verb, const char *word,
 	if (!equals)
 		return 0;
 	for (unsigned i = 0; i < VERB_OPTIONS_MAX && verb->options[i].name; i++) {
-		const char *name = verb->options[i].name;
-
-		if (strlen(name) != length || strncmp(name, word, length))
+		if (!is_parameter(verb->options[i].name, word, length))
 			continue;
 		arguments->values[i] = equals + 1;
 		return 1;

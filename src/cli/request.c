@@ -20,7 +20,8 @@ static void put_text(struct request *request, const char *text)
 static void put_parameter(struct request *request, const char *name, const char *value)
 {
 	put(request, ' ');
-	put_text(request, name);
+	for (; *name; name++)
+		put(request, *name == '-' ? '_' : *name);
 	put_text(request, "=\"");
 	for (; *value; value++) {
 		if (*value == '"' || *value == '\\')

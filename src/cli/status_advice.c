@@ -23,6 +23,11 @@ static const struct {
 	{ "sources.max_", "raise sources.max_sources and sources.max_flows" },
 	{ "ledger cannot be written", "df -h /var/lib/smtpguard" },
 	{ "the ledger's disk does not answer", "dmesg | tail, and see what keeps the disk busy" },
+	{ "smtpguard-maillog is not running", "journalctl -u smtpguard -n 50" },
+	{ "the stamps of ", LOOK_DEEPER },
+	{ "is read with a lag of", "wait, if it began to read just now; else: top" },
+	{ "came without the client's port",
+	  "add +incoming_port to log_selector in Exim's configuration" },
 	{ "are not in the kernel's sets", "wait a minute; if it stays: " LOOK_DEEPER },
 	{ "somebody else changed", "nothing, if a firewall was restarted; else: nft monitor" },
 };

@@ -146,4 +146,5 @@ void status_details(const struct cli *cli, const json_t *answer)
 	show_gate(cli, json_object_get(answer, "gate"));
 	show_machinery(cli, answer);
 	show_upkeep(cli, answer);
+	status_mail_details(cli, json_object_get(answer, "mail_logs"));
 }

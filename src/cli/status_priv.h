@@ -48,6 +48,12 @@ long long status_connections(const json_t *answer);
 void status_show(const struct cli *cli, const json_t *answer, const json_t *offenders,
 		 const struct exim_limits *exim);
 
+/* --- status_mail.c: the mail logs, if they are followed; mail_logs: of `status` --- */
+
+/* How they are doing in a line, and what Exim says of its own slots. */
+void status_mail_show(const struct cli *cli, const json_t *mail_logs);
+void status_mail_details(const struct cli *cli, const json_t *mail_logs);
+
 /* --- status_details.c --- */
 
 /* Bans, the gate, and the health of the parts, a line or two each. */

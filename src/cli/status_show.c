@@ -205,6 +205,7 @@ void status_show(const struct cli *cli, const json_t *answer, const json_t *offe
 		   count_of(answer, "sources"));
 	show_health(cli, json_object_get(answer, "problems"));
 	show_slots(cli, exim, status_connections(answer));
+	status_mail_show(cli, json_object_get(answer, "mail_logs"));
 	putchar('\n');
 	show_services(cli, json_object_get(answer, "services"));
 	show_offenders(cli, json_object_get(offenders, "sources"));

@@ -24,6 +24,7 @@ void top_explain_done(struct top_explain *explain)
 {
 	json_decref(explain->answer);
 	json_decref(explain->history);
+	json_decref(explain->accounts);
 	free(explain->text);
 	*explain = (struct top_explain){ .text = NULL };
 }
@@ -32,6 +33,8 @@ void top_explain_done(struct top_explain *explain)
 static char *render(const struct cli *cli, const struct top_explain *explain)
 {
 	const struct cli plain = { .socket_path = cli->socket_path };
+	const struct explain_page page = { explain->answer, explain->history, explain->accounts,
+					   &explain->allow };
 	FILE *terminal = stdout, *memory;
 	char *text = NULL;
 	size_t length;
@@ -40,7 +43,7 @@ static char *render(const struct cli *cli, const struct top_explain *explain)
 	if (!memory)
 		return NULL;
 	stdout = memory;
-	explain_page_show(&plain, explain->answer, explain->history, &explain->allow);
+	explain_page_show(&plain, &page);
 	stdout = terminal;
 	if (fclose(memory) != 0) {
 		free(text);
@@ -49,10 +52,12 @@ static char *render(const struct cli *cli, const struct top_explain *explain)
 	return text;
 }
 
-void top_explain_take(struct top_explain *explain, const struct cli *cli, bool is_history,
+void top_explain_take(struct top_explain *explain, const struct cli *cli, enum top_request request,
 		      json_t *answer)
 {
-	json_t **place = is_history ? &explain->history : &explain->answer;
+	json_t **place = request == TOP_ASK_HISTORY  ? &explain->history :
+			 request == TOP_ASK_ACCOUNTS ? &explain->accounts :
+						       &explain->answer;
 	char *text;
 
 	json_decref(*place);

@@ -173,6 +173,7 @@ enum top_request {
 	TOP_ASK_REASON,
 	TOP_ASK_EXPLAIN,
 	TOP_ASK_HISTORY,
+	TOP_ASK_ACCOUNTS,
 	TOP_ASK_CHANGE
 };
 
@@ -206,7 +207,7 @@ int top_socket_next(struct top_socket *top_socket, struct top_question *ret_ques
 
 struct top_explain {
 	char source[TOP_SOURCE_MAX];
-	json_t *answer, *history; /* NULL: not answered yet */
+	json_t *answer, *history, *accounts; /* NULL: not answered yet */
 	struct allow_lines allow;
 	char *text; /* lines; NULL: nothing to show yet */
 };
@@ -214,8 +215,8 @@ struct top_explain {
 /* Forgets the page before. -EINVAL or > 0: the source is no address, nothing has changed. */
 int top_explain_begin(struct top_explain *explain, const char *source) MUST_CHECK;
 void top_explain_done(struct top_explain *explain);
-/* Takes the answer over: of `history` or of `explain`, also a refusal. */
-void top_explain_take(struct top_explain *explain, const struct cli *cli, bool is_history,
+/* Takes the answer over: of `explain`, `history` or `accounts`, also a refusal. */
+void top_explain_take(struct top_explain *explain, const struct cli *cli, enum top_request request,
 		      json_t *answer);
 
 /* --- verb_top.c --- */
@@ -251,8 +252,8 @@ struct top {
 
 /* Sends a line about the source; a lost connection is noted. */
 void top_ask(struct top *top, enum top_request request, const char *source, const char *line);
-/* history: what the ledger keeps of the source, too. */
-void top_ask_explain(struct top *top, bool history);
+/* ledger: what the ledger keeps of the source, too. */
+void top_ask_explain(struct top *top, bool ledger);
 /* Whatever has come on the socket. */
 void top_read(struct top *top);
 /* Asks for all of it again, or connects again, if it is time. */

@@ -122,11 +122,16 @@ static void take_allowed(struct top_reason *reason, const json_t *answer)
 
 static void take_exemption(struct top_reason *reason, const json_t *answer, usec_t now, usec_t wall)
 {
+	const json_t *mail = json_object_get(answer, "mail");
+
 	if (has_text(answer, "trusted_until")) {
 		reason->until = moment_of(answer, "trusted_until", now, wall);
 		snprintf(reason->why, sizeof(reason->why), "unbanned by hand");
 	} else if (!strcmp(text_of(json_object_get(answer, "reverse_dns"), "state"), "verified")) {
 		snprintf(reason->why, sizeof(reason->why), "name verified");
+	} else if (has_text(mail, "authenticated_until")) {
+		reason->until = moment_of(mail, "authenticated_until", now, wall);
+		snprintf(reason->why, sizeof(reason->why), "authenticated lately");
 	}
 }
 

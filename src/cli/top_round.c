@@ -48,17 +48,21 @@ void top_ask(struct top *top, enum top_request request, const char *source, cons
 		top->asked = clock_now();
 }
 
-void top_ask_explain(struct top *top, bool history)
+void top_ask_explain(struct top *top, bool ledger)
 {
 	const char *source = top->explain.source;
 	char line[TOP_REQUEST_MAX];
 
 	snprintf(line, sizeof(line), "explain %s", source);
 	top_ask(top, TOP_ASK_EXPLAIN, source, line);
-	if (!history || top->lost[0])
+	if (!ledger || top->lost[0])
 		return;
-	snprintf(line, sizeof(line), "history source=%s limit=50", source);
+	snprintf(line, sizeof(line), "history source=%s limit=" EXPLAIN_HISTORY_LIMIT, source);
 	top_ask(top, TOP_ASK_HISTORY, source, line);
+	if (top->lost[0])
+		return;
+	snprintf(line, sizeof(line), "accounts source=%s limit=" EXPLAIN_ACCOUNTS_LIMIT, source);
+	top_ask(top, TOP_ASK_ACCOUNTS, source, line);
 }
 
 static void ask_reasons(struct top *top, usec_t now)
@@ -169,16 +173,22 @@ static void take_refusal(struct top *top, const struct top_question *question, c
 		top->model.service[0] = '\0';
 }
 
+static bool is_of_page(enum top_request request)
+{
+	return request == TOP_ASK_EXPLAIN || request == TOP_ASK_HISTORY ||
+	       request == TOP_ASK_ACCOUNTS;
+}
+
 /* Takes the answer over. */
 static void take(struct top *top, const struct top_question *question, json_t *answer, usec_t now)
 {
 	if (question->request == TOP_ASK_CHANGE) {
 		take_change(top, answer);
-	} else if (question->request == TOP_ASK_EXPLAIN || question->request == TOP_ASK_HISTORY) {
+	} else if (is_of_page(question->request)) {
 		/* not that of another page before */
 		if (!strcmp(question->source, top->explain.source))
-			top_explain_take(&top->explain, top->cli,
-					 question->request == TOP_ASK_HISTORY, json_incref(answer));
+			top_explain_take(&top->explain, top->cli, question->request,
+					 json_incref(answer));
 	} else if (!is_true(answer, "ok")) {
 		take_refusal(top, question, answer);
 	} else if (question->request == TOP_ASK_STATUS) {

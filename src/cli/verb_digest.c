@@ -16,6 +16,8 @@ enum { OPTION_SINCE, OPTION_MAIL, OPTION_SENDMAIL };
 #define HOST_TEXT_MAX 256
 /* what a summary reads of the history; the answer for more takes longer to parse than anybody looks at it */
 #define RECORDS_READ "2000"
+/* DIGEST_FAILURES_SHOWN and what is nobody's */
+#define FAILURES_READ "6"
 
 /* --- what it is made of --- */
 
@@ -28,42 +30,66 @@ static void name_host(char host[static HOST_TEXT_MAX])
 	escape(host, HOST_TEXT_MAX, name, strlen(name));
 }
 
+/* The ledger's answers that a digest is made of. */
+enum { ANSWER_HISTORY, ANSWER_PEAKS, ANSWER_ACCOUNTS, ANSWER_BY_ACCOUNT, ANSWER_BY_SOURCE, ANSWERS };
+
+static enum exit_code fetch_all(const struct cli *cli, const char *since, const json_t *status,
+				json_t *answers[static ANSWERS])
+{
+	static const struct {
+		const char *command, *limit, *by;
+	} questions[ANSWERS] = {
+		[ANSWER_HISTORY] = { "history", RECORDS_READ, NULL },
+		[ANSWER_PEAKS] = { "peaks", "1000", NULL },
+		[ANSWER_ACCOUNTS] = { "accounts", "1000", NULL },
+		[ANSWER_BY_ACCOUNT] = { "auth-failures", FAILURES_READ, "account" },
+		[ANSWER_BY_SOURCE] = { "auth-failures", FAILURES_READ, "source" },
+	};
+	bool followed = is_true(json_object_get(status, "mail_logs"), "enabled");
+	enum exit_code code = EXIT_DONE;
+
+	for (size_t i = 0; i < ANSWERS && code == EXIT_DONE; i++) {
+		const struct parameter parameters[] = { { "since", since },
+							{ "limit", questions[i].limit },
+							{ "by", questions[i].by },
+							{ NULL, NULL } };
+
+		if (i < ANSWER_ACCOUNTS || followed)
+			code = fetch(cli, questions[i].command, parameters, &answers[i]);
+	}
+	return code;
+}
+
 static enum exit_code make(const struct cli *cli, const char *since, usec_t span,
 			   json_t **ret_digest)
 {
-	const struct parameter of_history[] = { { "since", since },
-						{ "limit", RECORDS_READ },
-						{ NULL, NULL } };
-	const struct parameter of_peaks[] = { { "since", since },
-					      { "limit", "1000" },
-					      { NULL, NULL } };
-	json_t *status = NULL, *history = NULL, *peaks = NULL;
+	json_t *status = NULL, *answers[ANSWERS] = { NULL };
 	char host[HOST_TEXT_MAX];
 	enum exit_code code = fetch(cli, "status", NULL, &status);
 
 	if (code == EXIT_DONE)
 		code = check_answer(cli, status);
 	if (code == EXIT_DONE)
-		code = fetch(cli, "history", of_history, &history);
-	if (code == EXIT_DONE)
-		code = fetch(cli, "peaks", of_peaks, &peaks);
+		code = fetch_all(cli, since, status, answers);
 	if (code == EXIT_DONE) {
 		time_t now = time(NULL);
 
 		name_host(host);
-		*ret_digest = digest_make(
-			&(struct digest_inputs){ .host = host,
-						 .since = now - (time_t)(span / USEC_PER_SEC),
-						 .now = now,
-						 .status = status,
-						 .history = history,
-						 .peaks = peaks });
+		*ret_digest = digest_make(&(struct digest_inputs){
+			.host = host,
+			.since = now - (time_t)(span / USEC_PER_SEC),
+			.now = now,
+			.status = status,
+			.history = answers[ANSWER_HISTORY],
+			.peaks = answers[ANSWER_PEAKS],
+			.mail = { answers[ANSWER_ACCOUNTS], answers[ANSWER_BY_ACCOUNT],
+				  answers[ANSWER_BY_SOURCE] } });
 		if (!*ret_digest)
 			code = fail_with(cli, EXIT_REFUSED, "out of memory");
 	}
 	json_decref(status);
-	json_decref(history);
-	json_decref(peaks);
+	for (size_t i = 0; i < ANSWERS; i++)
+		json_decref(answers[i]);
 	return code;
 }
 
@@ -141,7 +167,7 @@ static enum exit_code run(const struct cli *cli, const struct verb *verb UNUSED,
 
 const struct verb verb_digest = {
 	.name = "digest",
-	.help = "one summary of what happened: bans, offenders, refusals, near limits, problems",
+	.help = "one summary of what happened: bans, offenders, near limits, accounts, problems",
 	.options = { { "since", "DURATION", "how far back (" SINCE_DEFAULT ")" },
 		     { "mail", "ADDRESS", "mail it instead, if there is anything new" },
 		     { "sendmail", "PATH", "the program that mails (" MAIL_SENDMAIL ")" } },

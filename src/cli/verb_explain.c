@@ -74,15 +74,17 @@ static void show_allow(const struct cli *cli, const json_t *answer, const struct
 			"allowed by hand, or by a file that changed since: smtpguard allow list");
 }
 
-void explain_page_show(const struct cli *cli, const json_t *answer, const json_t *history,
-		       const struct allow_lines *allow)
+void explain_page_show(const struct cli *cli, const struct explain_page *page)
 {
+	const json_t *answer = page->answer, *history = page->history;
+
 	standing_show(cli, answer);
-	show_allow(cli, answer, allow);
+	show_allow(cli, answer, page->allow);
 	if (is_true(answer, "seen"))
 		show_services(cli, answer);
 	else
 		prospects_show(cli, answer);
+	mail_show(cli, answer, page->accounts);
 	timeline_show(cli, answer, json_object_get(history, "history"));
 	if (history && !is_true(history, "ok"))
 		print_line(cli, COLOUR_YELLOW, "earlier events are not to be had: %s",
@@ -91,15 +93,24 @@ void explain_page_show(const struct cli *cli, const json_t *answer, const json_t
 
 /* --- the verb --- */
 
-/* The daemon's answer with what this command added. */
-static enum exit_code print_all(json_t *answer, json_t *history, const struct allow_lines *allow)
+/* The list of that name, or null and beside it why it is not to be had. */
+static int add_list(json_t *answer, const char *list, const char *problem, const json_t *from)
 {
-	json_t *records = json_object_get(history, "history");
-	int r = json_object_set(answer, "history", records ? records : json_null());
+	json_t *rows = json_object_get(from, list);
+	int r = json_object_set(answer, list, rows ? rows : json_null());
 
-	r |= json_object_set_new(answer, "history_problem",
-				 records ? json_null() : json_string(text_of(history, "message")));
-	r |= json_object_set_new(answer, "allow_files", allow_lines_json(allow));
+	r |= json_object_set_new(answer, problem,
+				 rows ? json_null() : json_string(text_of(from, "message")));
+	return r;
+}
+
+/* The daemon's answer with what this command added. */
+static enum exit_code print_all(json_t *answer, const struct explain_page *page)
+{
+	int r = add_list(answer, "history", "history_problem", page->history);
+
+	r |= add_list(answer, "accounts", "accounts_problem", page->accounts);
+	r |= json_object_set_new(answer, "allow_files", allow_lines_json(page->allow));
 	return print_document(r == 0 ? json_incref(answer) : NULL);
 }
 
@@ -119,24 +130,33 @@ static int find_allow_lines(const struct arguments *arguments, const json_t *ans
 static enum exit_code explain(const struct cli *cli, const struct arguments *arguments,
 			      json_t *answer)
 {
-	const struct parameter parameters[] = { { "source", text_of(answer, "source") },
-						{ "limit", "50" },
+	const char *source = text_of(answer, "source");
+	const struct parameter of_history[] = { { "source", source },
+						{ "limit", EXPLAIN_HISTORY_LIMIT },
 						{ NULL, NULL } };
+	const struct parameter of_accounts[] = { { "source", source },
+						 { "limit", EXPLAIN_ACCOUNTS_LIMIT },
+						 { NULL, NULL } };
+	json_t *history = NULL, *accounts = NULL;
 	struct allow_lines allow;
-	json_t *history = NULL;
 	enum exit_code code;
 
 	if (find_allow_lines(arguments, answer, &allow))
 		return fail_with(cli, EXIT_UNREACHABLE, "what answers at %s is not smtpguardd",
 				 cli->socket_path);
-	code = fetch(cli, "history", parameters, &history);
-	if (code != EXIT_DONE)
-		return code;
-	if (cli->json)
-		code = print_all(answer, history, &allow);
-	else
-		explain_page_show(cli, answer, history, &allow);
+	code = fetch(cli, "history", of_history, &history);
+	if (code == EXIT_DONE)
+		code = fetch(cli, "accounts", of_accounts, &accounts);
+	if (code == EXIT_DONE) {
+		const struct explain_page page = { answer, history, accounts, &allow };
+
+		if (cli->json)
+			code = print_all(answer, &page);
+		else
+			explain_page_show(cli, &page);
+	}
 	json_decref(history);
+	json_decref(accounts);
 	return code;
 }
 

@@ -89,6 +89,8 @@ static void dispatch(struct client *client, struct control_command *command, use
 		break;
 	case CONTROL_HISTORY:
 	case CONTROL_PEAKS:
+	case CONTROL_AUTH_FAILURES:
+	case CONTROL_ACCOUNTS:
 		command_ask_ledger(client, command, now);
 		break;
 	case CONTROL_METRICS:

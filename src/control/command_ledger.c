@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The commands that the ledger's thread answers: `history` and `peaks`.
+ * The commands that the ledger's thread answers: `history`, `peaks`, `auth-failures` and `accounts`.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "report_rows_priv.h"
 #include "server_priv.h"
+
+/* Of `accounts`: one network is what everybody has. */
+#define MIN_NETWORKS_DEFAULT 2
 
 static unsigned count_readers(const struct control_server *server)
 {
@@ -35,7 +39,7 @@ static void answer(struct client *client, const struct ledger_answer *given)
 		return;
 	}
 	client->list_begun = false;
-	r = report_list_of_answer(&client->list, client->asked, given);
+	r = report_list_of_answer(&client->list, &client->asked, given);
 	if (r < 0) {
 		snprintf(message, sizeof(message), "not done: %s", strerror(-r));
 		client_add_error(client, "failed", message);
@@ -67,17 +71,47 @@ void command_forget_question(struct client *client)
 
 /* --- the question --- */
 
-static struct ledger_query query_of(const struct control_command *command, usec_t now)
+static enum ledger_subject subject_of(enum control_verb verb)
 {
-	struct ledger_query query = { .peaks = command->verb == CONTROL_PEAKS,
+	switch (verb) {
+	case CONTROL_PEAKS:
+		return LEDGER_PEAKS;
+	case CONTROL_AUTH_FAILURES:
+		return LEDGER_AUTH_FAILURES;
+	case CONTROL_ACCOUNTS:
+		return LEDGER_ACCOUNTS;
+	default:
+		return LEDGER_RECORDS;
+	}
+}
+
+static uint32_t min_networks_of(const struct control_command *command)
+{
+	if (command->min_networks)
+		return command->min_networks;
+	return command->has_account ? 1 : MIN_NETWORKS_DEFAULT;
+}
+
+static struct ledger_query query_of(const struct guard *guard,
+				    const struct control_command *command, usec_t now)
+{
+	struct ledger_query query = { .subject = subject_of(command->verb),
 				      .has_source = command->has_prefix,
 				      .source = command->prefix,
 				      .since = command->since_wall,
+				      .by = ledger_rows_by(command),
+				      .has_account = command->has_account,
+				      .min_networks = min_networks_of(command),
 				      .limit = command->limit ? command->limit :
 								CONTROL_LIMIT_DEFAULT };
 	usec_t wall = clock_to_wall(now);
 
 	memcpy(query.service, command->service, sizeof(query.service));
+	memcpy(query.account, command->account, sizeof(query.account));
+	/* entries are of sources; facts are of addresses, of which a source may have many */
+	if (command->has_prefix &&
+	    (query.subject == LEDGER_AUTH_FAILURES || query.subject == LEDGER_ACCOUNTS))
+		query.source = command_source(guard, &command->prefix);
 	if (command->since)
 		query.since = wall > command->since ? wall - command->since : 0;
 	return query;
@@ -112,7 +146,7 @@ static void refuse(struct client *client, int r)
 void command_ask_ledger(struct client *client, const struct control_command *command, usec_t now)
 {
 	struct ledger *ledger = client->server->inputs->ledger;
-	const struct ledger_query query = query_of(command, now);
+	const struct ledger_query query = query_of(client->server->inputs->guard, command, now);
 	int r;
 
 	if (!ledger)
@@ -125,6 +159,6 @@ void command_ask_ledger(struct client *client, const struct control_command *com
 		refuse(client, r);
 		return;
 	}
-	client->asked = command->verb;
+	client->asked = *command;
 	client->reads_ledger = true;
 }

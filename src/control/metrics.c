@@ -68,6 +68,7 @@ static int write_all(FILE *out, const struct report_inputs *inputs,
 	metrics_decisions(out, &facts);
 	metrics_bans(out, &facts);
 	metrics_gate(out, &facts);
+	metrics_mail(out, &facts);
 	metrics_conntrack(out, &facts);
 	metrics_resolver(out, &facts);
 	metrics_kernel(out, &facts);

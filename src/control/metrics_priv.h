@@ -13,6 +13,9 @@ void metrics_decisions(FILE *out, const struct status_facts *facts);
 void metrics_bans(FILE *out, const struct status_facts *facts);
 void metrics_gate(FILE *out, const struct status_facts *facts);
 
+/* metrics_mail.c: the mail logs */
+void metrics_mail(FILE *out, const struct status_facts *facts);
+
 /* metrics_health.c: how well it works */
 void metrics_conntrack(FILE *out, const struct status_facts *facts);
 void metrics_resolver(FILE *out, const struct status_facts *facts);

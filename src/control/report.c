@@ -32,6 +32,16 @@ json_t *report_with(json_t *object, const char *key, json_t *value)
 	return object;
 }
 
+json_t *report_merge(json_t *object, json_t *more)
+{
+	if (object && (!more || json_object_update(object, more) < 0)) {
+		json_decref(object);
+		object = NULL;
+	}
+	json_decref(more);
+	return object;
+}
+
 json_t *report_error(const char *code, const char *message)
 {
 	return json_pack("{s:b, s:s, s:s}", "ok", 0, "code", code, "message", message);
@@ -82,9 +92,17 @@ json_t *report_window(const struct ban_reason *reason)
 {
 	char text[DURATION_TEXT_MAX];
 
-	if (reason->limit != LIMIT_NEW || reason->window == 0)
+	if ((reason->limit != LIMIT_NEW && reason->limit != LIMIT_AUTH_FAILURES) ||
+	    reason->window == 0)
 		return json_null();
 	return json_string(window_format(reason->window, text));
+}
+
+json_t *report_accounts(const struct ban_reason *reason)
+{
+	if (reason->limit != LIMIT_AUTH_FAILURES || !reason->text[0])
+		return json_null();
+	return json_string(reason->text);
 }
 
 static const char *service_of(const struct ban_reason *reason)
@@ -104,7 +122,7 @@ json_t *report_ban(const struct ban *ban, usec_t now)
 	char comment[REASON_COMMENT_MAX];
 
 	return json_pack("{s:o, s:s?, s:s, s:I, s:I, s:s, s:o, s:o, s:I, s:s,"
-			 " s:b, s:b, s:o, s:I, s:o, s:o, s:s}",
+			 " s:b, s:b, s:o, s:I, s:o, s:o, s:o, s:s}",
 			 "source", report_prefix(&prefix), "service", service_of(reason), "limit",
 			 limit_kind_name(reason->limit), "allowed", (json_int_t)reason->allowed,
 			 "observed", (json_int_t)reason->observed, "reverse_dns",
@@ -113,7 +131,8 @@ json_t *report_ban(const struct ban *ban, usec_t now)
 			 "comment", reason_format(reason, comment), "enforced", ban->enforced,
 			 "adopted", ban->adopted, "remaining_s", seconds_left(ban->expires, now),
 			 "peak", (json_int_t)reason->peak, "window", report_window(reason), "names",
-			 report_name(reason->name), "kind", "ban");
+			 report_name(reason->name), "accounts", report_accounts(reason), "kind",
+			 "ban");
 }
 
 json_t *report_block(const struct operator_entry *entry)
@@ -130,13 +149,13 @@ json_t *report_block_as_ban(const struct operator_entry *entry, usec_t now)
 
 	snprintf(reason.text, sizeof(reason.text), "%s", entry->text);
 	return json_pack("{s:o, s:n, s:s, s:n, s:n, s:n, s:o, s:o, s:n, s:s,"
-			 " s:n, s:n, s:o, s:n, s:n, s:[], s:s}",
+			 " s:n, s:n, s:o, s:n, s:n, s:[], s:n, s:s}",
 			 "source", report_prefix(&entry->prefix), "service", "limit",
 			 limit_kind_name(reason.limit), "allowed", "observed", "reverse_dns",
 			 "since", report_time(entry->since), "expires", report_time(entry->expires),
 			 "earlier", "comment", reason_format(&reason, comment), "enforced",
 			 "adopted", "remaining_s", seconds_left(entry->expires, now), "peak",
-			 "window", "names", "kind", "block");
+			 "window", "names", "accounts", "kind", "block");
 }
 
 json_t *report_allowed(const struct operator_entry *entry)
@@ -152,7 +171,7 @@ json_t *report_decision(const struct guard_op *op)
 	char comment[REASON_COMMENT_MAX];
 
 	return json_pack("{s:o, s:s, s:o, s:s?, s:s, s:I, s:I, s:s, s:o, s:I, s:s,"
-			 " s:I, s:o, s:o, s:s?}",
+			 " s:I, s:o, s:o, s:o, s:s?}",
 			 "time", report_time(op->now), "event", decision_type_name(op->decision),
 			 "source", report_prefix(&op->prefix), "service", service_of(reason),
 			 "limit", limit_kind_name(reason->limit), "allowed",
@@ -161,7 +180,8 @@ json_t *report_decision(const struct guard_op *op)
 			 op->until ? report_time(op->until) : json_null(), "earlier",
 			 op->ban ? (json_int_t)op->ban->earlier : (json_int_t)0, "comment",
 			 reason_format(reason, comment), "peak", (json_int_t)reason->peak, "window",
-			 report_window(reason), "names", report_name(reason->name), "because", op->because);
+			 report_window(reason), "names", report_name(reason->name), "accounts",
+			 report_accounts(reason), "because", op->because);
 }
 
 json_t *report_limits(const struct service_settings *service)

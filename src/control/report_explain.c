@@ -181,7 +181,7 @@ json_t *report_explain(const struct report_inputs *inputs, const struct decision
 	bool seen = newest_entry(guard, source) || ban || guard_gate_source(guard, source, now);
 	char text[ADDRESS_TEXT_MAX];
 
-	return json_pack("{s:b, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "ok",
+	return json_pack("{s:b, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "ok",
 			 1, "address", address_format(address, text), "source",
 			 report_prefix(source), "seen", seen, "ban",
 			 ban ? report_ban(ban, now) : json_null(), "block",
@@ -189,7 +189,8 @@ json_t *report_explain(const struct report_inputs *inputs, const struct decision
 			 "trusted_until", report_time(guard_grace_until(guard, source, now)),
 			 "ladder", explain_ladder(guard, source, now), "reverse_dns",
 			 explain_name(guard, client_of(guard, source, address, now), now), "gate",
-			 report_gate(inputs, source, now), "services",
+			 report_gate(inputs, source, now), "mail",
+			 report_mail(inputs, source, now), "services",
 			 explain_services(inputs, source, now), "timeline",
 			 explain_timeline(decisions, source));
 }

@@ -71,6 +71,11 @@ void status_gather(const struct report_inputs *inputs, usec_t now, struct status
 	guard_gate_stats(inputs->guard, &facts->gate);
 	facts->gate_facts = *inputs->gate;
 	facts->allow = inputs->allow;
+	facts->mail_logs = inputs->mail_logs;
+	if (inputs->mail_logs && inputs->mail_logs->client)
+		maillog_client_stats(inputs->mail_logs->client, &facts->maillog);
+	if (inputs->mail_logs)
+		guard_mail_stats(inputs->guard, now, &facts->mail);
 	if (inputs->reconcile)
 		facts->reconcile = *inputs->reconcile;
 	facts->has_closer = inputs->closer;

@@ -99,17 +99,6 @@ static json_t *queue_object(const struct status_facts *facts)
 					       json_null());
 }
 
-/* Moves the members of `more` behind those of object. */
-static json_t *merge(json_t *object, json_t *more)
-{
-	if (object && (!more || json_object_update(object, more) < 0)) {
-		json_decref(object);
-		object = NULL;
-	}
-	json_decref(more);
-	return object;
-}
-
 json_t *status_gate(const struct status_facts *facts)
 {
 	const struct gate_settings *settings = &facts->settings->gate;
@@ -123,7 +112,7 @@ json_t *status_gate(const struct status_facts *facts)
 			   (json_int_t)settings->queue, "hold_ms",
 			   (json_int_t)(settings->hold / USEC_PER_MSEC), "max_held",
 			   (json_int_t)settings->max_held);
-	object = merge(object, counters_object(&facts->gate));
+	object = report_merge(object, counters_object(&facts->gate));
 	object = report_with(object, "sources", sources_object(&facts->gate.table));
-	return merge(object, queue_object(facts));
+	return report_merge(object, queue_object(facts));
 }

@@ -62,7 +62,7 @@ int report_list_new(struct report_list **ret_list, const struct report_inputs *i
 	return 0;
 }
 
-int report_list_of_answer(struct report_list **ret_list, enum control_verb verb,
+int report_list_of_answer(struct report_list **ret_list, const struct control_command *command,
 			  const struct ledger_answer *answer)
 {
 	struct report_list *list = calloc(1, sizeof(*list));
@@ -70,8 +70,8 @@ int report_list_of_answer(struct report_list **ret_list, enum control_verb verb,
 
 	if (!list)
 		return -ENOMEM;
-	list->verb = verb;
-	r = ledger_rows_new(&list->rows, answer);
+	list->verb = command->verb;
+	r = ledger_rows_new(&list->rows, command, answer);
 	if (r < 0)
 		report_list_free(list);
 	else
@@ -86,6 +86,10 @@ const char *report_list_key(const struct report_list *list)
 		return "history";
 	case CONTROL_PEAKS:
 		return "peaks";
+	case CONTROL_AUTH_FAILURES:
+		return "auth_failures";
+	case CONTROL_ACCOUNTS:
+		return "accounts";
 	case CONTROL_BANS:
 		return "bans";
 	case CONTROL_ALLOW_LIST:

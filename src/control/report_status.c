@@ -205,16 +205,17 @@ json_t *report_status(const struct report_inputs *inputs, const struct control_s
 
 	status_gather(inputs, now, &facts);
 	return json_pack("{s:b, s:i, s:s, s:s, s:b, s:b, s:s?, s:I, s:o, s:I, s:I,"
-			 " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			 "ok", 1, "schema", 1, "version", inputs->version, "mode",
 			 report_mode_name(facts.settings), "mode_ordered", *inputs->mode_ordered,
 			 "enforcing", status_is_enforcing(&facts), "unenforceable",
 			 facts.guard.unenforceable, "uptime_s", (json_int_t)(uptime / USEC_PER_SEC),
 			 "events", events_object(&facts), "flows", (json_int_t)facts.guard.flows,
-			 "sources", (json_int_t)facts.sources.entries, "bans", bans_object(&facts), "resolver",
-			 resolver_object(&facts), "gate", status_gate(&facts), "kernel",
-			 kernel_object(&facts), "reconcile", status_reconcile(&facts), "closer",
-			 status_closer(&facts), "ledger", status_ledger(&facts), "services",
-			 services_object(&facts), "tables", tables_object(&facts), "control",
-			 control_object(control), "problems", status_problems(&facts));
+			 "sources", (json_int_t)facts.sources.entries, "bans", bans_object(&facts),
+			 "resolver", resolver_object(&facts), "gate", status_gate(&facts),
+			 "mail_logs", status_mail_logs(&facts), "kernel", kernel_object(&facts),
+			 "reconcile", status_reconcile(&facts), "closer", status_closer(&facts),
+			 "ledger", status_ledger(&facts), "services", services_object(&facts),
+			 "tables", tables_object(&facts), "control", control_object(control),
+			 "problems", status_problems(&facts));
 }

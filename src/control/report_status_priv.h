@@ -34,6 +34,9 @@ struct status_facts {
 	const struct allow_facts *allow; /* NULL: none are followed */
 	struct gate_stats gate;
 	struct packet_queue_stats queue;
+	const struct mail_log_facts *mail_logs; /* NULL: none are followed */
+	struct maillog_stats maillog; /* what the worker tells */
+	struct mail_stats mail;	      /* what the guard made of it */
 	struct service_facts services[SERVICES_MAX];
 	uint64_t bans_enforced;
 	uint32_t blocked, allowed; /* prefixes listed by hand */
@@ -54,6 +57,11 @@ json_t *status_ledger(const struct status_facts *facts);
 
 /* report_gate.c */
 json_t *status_gate(const struct status_facts *facts);
+
+/* report_mail.c */
+json_t *status_mail_logs(const struct status_facts *facts);
+/* Whether the log is to be followed. */
+bool status_has_log(const struct status_facts *facts, enum mail_log log);
 
 /* One sentence for each doubt or degradation. NULL when out of memory. */
 json_t *status_problems(const struct status_facts *facts);

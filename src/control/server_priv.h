@@ -18,7 +18,7 @@
 #define ANSWER_BYTES_MAX (8u << 20)
 #define SUBSCRIBER_BYTES_MAX (256u << 10)
 #define MESSAGE_MAX 320 /* of an error */
-/* Clients that wait for the ledger, or whose rows (LEDGER_ROWS_MAX, about 5 MiB) are being sent. */
+/* Clients that wait for the ledger, or whose rows (LEDGER_ROWS_MAX, 5 to 10 MiB) are being sent. */
 #define LEDGER_READERS_MAX 8
 #define SOCKET_PATH_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
 
@@ -54,7 +54,7 @@ struct client {
 
 	/* the command that is under way, at most one */
 	struct ledger_question *question; /* its answer is awaited */
-	enum control_verb asked;	  /* CONTROL_HISTORY or CONTROL_PEAKS */
+	struct control_command asked;
 	bool reads_ledger; /* from the question until its rows are in the output */
 	struct report_list *list;
 	bool list_begun;

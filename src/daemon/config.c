@@ -140,7 +140,7 @@ static void read_gate(struct config_reader *reader, const config_setting_t *sett
 
 static void read_ledger_path(struct config_reader *reader, const config_setting_t *setting)
 {
-	reader_path(reader, setting, "is not a file path", reader->config->ledger_path,
+	reader_path(reader, setting, "is not a file path", "", reader->config->ledger_path,
 		    CONFIG_LEDGER_PATH_MAX);
 }
 
@@ -156,7 +156,7 @@ static void read_ledger(struct config_reader *reader, const config_setting_t *se
 
 static void read_socket_path(struct config_reader *reader, const config_setting_t *setting)
 {
-	reader_path(reader, setting, "is not a socket path", reader->config->control_path,
+	reader_path(reader, setting, "is not a socket path", "", reader->config->control_path,
 		    sizeof(((struct sockaddr_un *)NULL)->sun_path));
 }
 
@@ -188,8 +188,8 @@ static const struct config_key keys_of_file[] = {
 	CUSTOM_KEY("mode", read_mode),	       CUSTOM_KEY("services", config_read_services),
 	CUSTOM_KEY("sources", read_sources),   CUSTOM_KEY("bans", read_bans),
 	CUSTOM_KEY("trust", read_trust),       CUSTOM_KEY("resolver", config_read_resolver),
-	CUSTOM_KEY("gate", read_gate),	       CUSTOM_KEY("ledger", read_ledger),
-	CUSTOM_KEY("control", read_control),
+	CUSTOM_KEY("gate", read_gate),	       CUSTOM_KEY("mail_logs", config_read_mail_logs),
+	CUSTOM_KEY("ledger", read_ledger),     CUSTOM_KEY("control", read_control),
 };
 
 static struct config *config_defaults(void)
@@ -208,6 +208,7 @@ static struct config *config_defaults(void)
 	static_assert(sizeof(SMTPGUARD_LEDGER_PATH) <= CONFIG_LEDGER_PATH_MAX, "the default path fits");
 	memcpy(config->ledger_path, SMTPGUARD_LEDGER_PATH, sizeof(SMTPGUARD_LEDGER_PATH));
 	config->ledger_keep = 90 * DAY;
+	config_mail_logs_defaults(config);
 	return config;
 }
 

@@ -2,9 +2,9 @@
 /*
  * Inside the configuration loader: files become one text with known places (config_text), libconfig
  * makes a tree of it, readers walk the tree and note problems (config_reader) with typed values
- * (config_values), tables of keys say what exists and what is allowed (config, config_resolver,
- * config_services), and allow files fill the never-list (allow_file, cpanel_list). config_copy makes new
- * configurations of one that is in force.
+ * (config_values), tables of keys say what exists and what is allowed (config, config_mail_logs,
+ * config_resolver, config_services), and allow files fill the never-list (allow_file, cpanel_list).
+ * config_copy makes new configurations of one that is in force.
  */
 #pragma once
 
@@ -133,20 +133,29 @@ bool reader_choice(struct config_reader *reader, const config_setting_t *setting
 /* The length of an array of texts, or -1. what: what the elements are, in plural. */
 int reader_array(struct config_reader *reader, const config_setting_t *setting, const char *what,
 		 int maximum) MUST_CHECK;
-bool reader_is_off(const config_setting_t *setting);
-/* These leave the target as it is if they note a problem. */
+/* All below leave the target as it is if they note a problem. An integer, or "off", which is 0: */
+void reader_limit(struct config_reader *reader, const config_setting_t *setting, unsigned minimum,
+		  unsigned maximum, uint32_t *limit);
+/* "COUNT/DURATION", or "off": then *limit is 0, and *window stays as it is. */
+void reader_window(struct config_reader *reader, const config_setting_t *setting, unsigned maximum,
+		   usec_t longest, uint32_t *limit, usec_t *window);
 void reader_fraction(struct config_reader *reader, const config_setting_t *setting, double minimum,
 		     double maximum, double *value);
 void reader_boolean(struct config_reader *reader, const config_setting_t *setting, bool *value);
-/* Absolute, naming a file. wrong: as in reader_refuse(). */
+/* Absolute, naming a file. wrong: as in reader_refuse(). also: what the caller takes besides, or "". */
 void reader_path(struct config_reader *reader, const config_setting_t *setting, const char *wrong,
-		 char *path, size_t size);
+		 const char *also, char *path, size_t size);
 /*
  * Two durations of a group of which the first may not be longer. Nothing is said if one of them was
  * refused: what is compared then is a default that the file does not mean.
  */
 void reader_check_order(struct config_reader *reader, const config_setting_t *group,
 			const char *low_name, usec_t low, const char *high_name, usec_t high);
+
+/* --- config_mail_logs.c --- */
+
+void config_mail_logs_defaults(struct config *config);
+void config_read_mail_logs(struct config_reader *reader, const config_setting_t *setting);
 
 /* --- config_resolver.c --- */
 

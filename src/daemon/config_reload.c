@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What only a start applies: tables and kernel sets are made once with their size, addresses are
- * cut once, the worker gets its settings at its start, and socket, ledger and queue stay open.
+ * cut once, the workers get their settings at their start, and socket, ledger and queue stay open.
  */
 #include <inttypes.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 #define VALUE_TEXT_MAX (4 * CONFIG_SERVERS_MAX + 3) /* escaped, in quotes */
 #define PROBLEM_TEXT_MAX (2 * VALUE_TEXT_MAX + 128)
 
-enum value_type { VALUE_NUMBER, VALUE_DURATION, VALUE_TEXT };
+enum value_type { VALUE_NUMBER, VALUE_BOOLEAN, VALUE_DURATION, VALUE_TEXT };
 
 struct fixed_key {
 	const char *name;
@@ -44,6 +44,10 @@ static const struct fixed_key fixed_keys[] = {
 	FIXED("resolver.failure_ttl", guard.names.failure_ttl, VALUE_DURATION),
 	FIXED("gate.queue", guard.gate.queue, VALUE_NUMBER),
 	FIXED("gate.max_held", guard.gate.max_held, VALUE_NUMBER),
+	FIXED("mail_logs.enabled", guard.mail.enabled, VALUE_BOOLEAN),
+	FIXED("mail_logs.exim", mail_log_paths[MAIL_LOG_EXIM], VALUE_TEXT),
+	FIXED("mail_logs.mail", mail_log_paths[MAIL_LOG_MAIL], VALUE_TEXT),
+	FIXED("mail_logs.cpanel", mail_log_paths[MAIL_LOG_CPANEL], VALUE_TEXT),
 	FIXED("ledger.path", ledger_path, VALUE_TEXT),
 	FIXED("control.path", control_path, VALUE_TEXT),
 	FIXED("control.group", control_group, VALUE_TEXT),
@@ -81,6 +85,8 @@ static const char *format_value(const struct config *config, const struct fixed_
 {
 	char value[VALUE_TEXT_MAX - 2];
 
+	if (key->type == VALUE_BOOLEAN)
+		return number_at(config, key) ? "true" : "false";
 	if (key->type == VALUE_NUMBER) {
 		snprintf(text, VALUE_TEXT_MAX, "%" PRIu64, number_at(config, key));
 		return text;

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <assert.h>
-#include <errno.h>
 #include <string.h>
 
-#include "smtpguard/base/parse.h"
 #include "smtpguard/track/sliding_window.h"
 
 #include "config_priv.h"
@@ -12,7 +10,7 @@
 #define CEILING_MAX (2 * LIMIT_MAX) /* the default for the highest limit */
 #define CEILING_DEFAULT UINT32_MAX  /* not given: follows from concurrent, wherever that stands */
 #define NEW_COUNT_MAX 10000
-#define NEW_WINDOW_MAX (86400 * USEC_PER_SEC)
+#define NEW_WINDOW_MAX DAY
 static_assert(NEW_WINDOW_MAX <= SLIDING_WINDOW_LONGEST, "windows can be counted");
 
 void config_read_mode(struct config_reader *reader, const config_setting_t *setting, bool *observe)
@@ -29,55 +27,27 @@ static void read_service_mode(struct config_reader *reader, const config_setting
 	config_read_mode(reader, setting, &reader->service->observe);
 }
 
-static void read_limit(struct config_reader *reader, const config_setting_t *setting,
-		       unsigned minimum, unsigned maximum, uint32_t *limit)
-{
-	uint64_t value;
-
-	if (reader_is_off(setting))
-		*limit = 0;
-	else if (reader_integer(reader, setting, minimum, maximum, ", or \"off\"", &value))
-		*limit = (uint32_t)value;
-}
-
 static void read_concurrent(struct config_reader *reader, const config_setting_t *setting)
 {
-	read_limit(reader, setting, 1, LIMIT_MAX, &reader->service->concurrent);
+	reader_limit(reader, setting, 1, LIMIT_MAX, &reader->service->concurrent);
 }
 
 static void read_verified_concurrent(struct config_reader *reader, const config_setting_t *setting)
 {
-	read_limit(reader, setting, 0, LIMIT_MAX, &reader->service->verified_concurrent);
+	reader_limit(reader, setting, 0, LIMIT_MAX, &reader->service->verified_concurrent);
 }
 
 static void read_ceiling(struct config_reader *reader, const config_setting_t *setting)
 {
-	read_limit(reader, setting, 0, CEILING_MAX, &reader->service->ceiling);
+	reader_limit(reader, setting, 0, CEILING_MAX, &reader->service->ceiling);
 }
 
 static void read_new(struct config_reader *reader, const config_setting_t *setting)
 {
-	const char *text = reader_string(setting), *wrong = "is not a window";
-	uint32_t count;
-	usec_t window;
-	int r;
+	struct service_settings *service = reader->service;
 
-	if (reader_is_off(setting)) {
-		reader->service->new_count = 0;
-		reader->service->new_window = NEW_WINDOW_DEFAULT;
-		return;
-	}
-	r = text ? parse_window(text, &count, &window) : -EINVAL;
-	if (r == 0 && count <= NEW_COUNT_MAX && window >= USEC_PER_SEC && window <= NEW_WINDOW_MAX) {
-		reader->service->new_count = count;
-		reader->service->new_window = window;
-		return;
-	}
-	if (r != -EINVAL)
-		wrong = "is out of range";
-	reader_refuse(reader, setting, wrong,
-		      "\"COUNT/DURATION\" with a count of 1 to %u and a duration of \"1s\" to "
-		      "\"24h\", or \"off\"", NEW_COUNT_MAX);
+	reader_window(reader, setting, NEW_COUNT_MAX, NEW_WINDOW_MAX, &service->new_count,
+		      &service->new_window);
 }
 
 static void read_reverse_dns(struct config_reader *reader, const config_setting_t *setting)

@@ -95,22 +95,59 @@ bool reader_choice(struct config_reader *reader, const config_setting_t *setting
 	return false;
 }
 
-bool reader_is_off(const config_setting_t *setting)
+static bool is_off(const config_setting_t *setting)
 {
 	const char *value = reader_string(setting);
 
 	return value && strcmp(value, "off") == 0;
 }
 
+void reader_limit(struct config_reader *reader, const config_setting_t *setting, unsigned minimum,
+		  unsigned maximum, uint32_t *limit)
+{
+	uint64_t value;
+
+	if (is_off(setting))
+		*limit = 0;
+	else if (reader_integer(reader, setting, minimum, maximum, ", or \"off\"", &value))
+		*limit = (uint32_t)value;
+}
+
+void reader_window(struct config_reader *reader, const config_setting_t *setting, unsigned maximum,
+		   usec_t longest, uint32_t *limit, usec_t *window)
+{
+	const char *text = reader_string(setting), *wrong = "is not a window";
+	char longest_text[DURATION_TEXT_MAX];
+	uint32_t count;
+	usec_t duration;
+	int r;
+
+	if (is_off(setting)) {
+		*limit = 0;
+		return;
+	}
+	r = text ? parse_window(text, &count, &duration) : -EINVAL;
+	if (r == 0 && count <= maximum && duration >= SECOND && duration <= longest) {
+		*limit = count;
+		*window = duration;
+		return;
+	}
+	if (r != -EINVAL)
+		wrong = "is out of range";
+	reader_refuse(reader, setting, wrong,
+		      "\"COUNT/DURATION\" with a count of 1 to %u and a duration of \"1s\" to "
+		      "\"%s\", or \"off\"", maximum, duration_format(longest, longest_text));
+}
+
 void reader_path(struct config_reader *reader, const config_setting_t *setting, const char *wrong,
-		 char *path, size_t size)
+		 const char *also, char *path, size_t size)
 {
 	const char *given = reader_string(setting);
 	size_t length = given ? strlen(given) : 0;
 
 	if (length < 2 || length >= size || *given != '/' || given[length - 1] == '/')
-		reader_refuse(reader, setting, wrong, "an absolute path of at most %zu bytes",
-			      size - 1);
+		reader_refuse(reader, setting, wrong, "an absolute path of at most %zu bytes%s",
+			      size - 1, also);
 	else
 		memcpy(path, given, length + 1);
 }

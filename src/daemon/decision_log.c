@@ -7,7 +7,7 @@
 #include "smtpguard/base/parse.h"
 
 #define FIELD_MAX 320
-#define FIELDS 11
+#define FIELDS 12
 
 static void add_detail(char *message, size_t size, size_t used, const struct guard_op *op)
 {
@@ -66,9 +66,28 @@ void decision_log(const struct guard_op *op)
 	snprintf(fields[n++], FIELD_MAX, "SMTPGUARD_REVERSE_DNS=%s", ptr_state_name(reason->ptr_state));
 	if (reason->name[0])
 		snprintf(fields[n++], FIELD_MAX, "SMTPGUARD_PTR_NAME=%s", reason->name);
+	if (reason->limit == LIMIT_AUTH_FAILURES && reason->text[0])
+		snprintf(fields[n++], FIELD_MAX, "SMTPGUARD_ACCOUNTS=%s", reason->text);
 	if (op->because)
 		snprintf(fields[n++], FIELD_MAX, "SMTPGUARD_BECAUSE=%s", op->because);
 	for (unsigned i = 0; i < n; i++)
 		list[i] = fields[i];
 	log_with_fields(op->decision == DECISION_BAN ? LOG_NOTICE : LOG_INFO, message, list, n);
+}
+
+void account_alert_log(const struct ledger_account_alert *alert)
+{
+	char fields[4][FIELD_MAX], source[ADDRESS_TEXT_MAX], message[FIELD_MAX];
+	const char *list[] = { "SMTPGUARD_EVENT=account", fields[0], fields[1], fields[2],
+			       fields[3] };
+
+	address_format(&alert->address, source);
+	snprintf(message, sizeof(message),
+		 "account %s was used from %u networks (%u addresses) within a day, last from %s",
+		 alert->account, alert->networks, alert->addresses, source);
+	snprintf(fields[0], FIELD_MAX, "SMTPGUARD_ACCOUNT=%s", alert->account);
+	snprintf(fields[1], FIELD_MAX, "SMTPGUARD_NETWORKS=%u", alert->networks);
+	snprintf(fields[2], FIELD_MAX, "SMTPGUARD_ADDRESSES=%u", alert->addresses);
+	snprintf(fields[3], FIELD_MAX, "SMTPGUARD_SOURCE=%s", source);
+	log_with_fields(LOG_WARNING, message, list, ARRAY_SIZE(list));
 }

@@ -361,6 +361,7 @@ static int start_control(struct engine *engine, const struct engine_settings *se
 		.queue = engine->queue,
 		.gate = &engine->gate,
 		.allow = &engine->allow,
+		.mail_logs = engine->config->guard.mail.enabled ? &engine->mail_facts : NULL,
 		.reconcile = &engine->reconcile,
 		.kernel = &engine->kernel,
 	};
@@ -389,6 +390,8 @@ static int start(struct engine *engine, const struct engine_settings *settings)
 		r = say("this host's addresses",
 			address_watcher_new(&engine->addresses, engine->event, on_local_address, engine));
 	if (r >= 0)
+		engine_name_mail_logs(engine);
+	if (r >= 0)
 		r = say("ledger", engine_start_ledger(engine));
 	if (r >= 0)
 		r = engine_adopt(engine);
@@ -413,6 +416,8 @@ static int start(struct engine *engine, const struct engine_settings *settings)
 		r = say("conntrack", start_conntrack(engine, settings->receive_buffer_bytes));
 	if (r >= 0)
 		r = say("control socket", start_control(engine, settings));
+	if (r >= 0)
+		r = say("mail logs", engine_start_mail_logs(engine));
 	if (r >= 0)
 		r = say("allow files", engine_start_allow_watcher(engine));
 	if (r >= 0)
@@ -461,6 +466,7 @@ struct engine *engine_free(struct engine *engine)
 	socket_closer_free(engine->closer);
 	conntrack_source_free(engine->conntrack);
 	resolver_client_free(engine->resolver);
+	maillog_client_free(engine->maillog);
 	set_writer_free(engine->writer);
 	address_watcher_free(engine->addresses);
 	sd_event_source_unref(engine->tick);
@@ -474,6 +480,7 @@ struct engine *engine_free(struct engine *engine)
 	sd_event_unref(engine->event);
 	free(engine->unasked);
 	free(engine->put_off);
+	free(engine->facts);
 	config_free(engine->config);
 	free(engine);
 	return NULL;

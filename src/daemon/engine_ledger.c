@@ -255,6 +255,9 @@ static void on_loaded(void *userdata)
 	struct ban *ban;
 
 	engine->ledger_loaded = true;
+	/* at start it follows in its turn */
+	if (engine->control && engine_start_mail_logs(engine) < 0)
+		log_error("out of memory: the mail logs are not followed");
 	while ((ban = ban_table_walk(guard_bans(engine->guard), &cursor)))
 		if (ban->adopted)
 			engine_record_ban(engine, ban);
@@ -297,6 +300,8 @@ static void on_state_changed(void *userdata)
 	}
 	if (stats.state == LEDGER_HEALTHY && engine->ledger_troubled)
 		log_info("ledger: healthy again, %u entries wait", stats.queued);
+	if (stats.state == LEDGER_HEALTHY)
+		engine_read_refused_again(engine);
 	engine->ledger_troubled = stats.state == LEDGER_STALLED || stats.state == LEDGER_FAILING;
 	if (engine->ledger_troubled)
 		log_warning("ledger: %s%s%s; bans are enforced all the same, %u entries wait",
@@ -312,13 +317,19 @@ int engine_start_ledger(struct engine *engine)
 						  .loaded = on_loaded,
 						  .snapshot_wanted = on_snapshot_wanted,
 						  .state_changed = on_state_changed,
+						  .places = engine_take_log_places,
+						  .account_alert = engine_tell_account_alert,
 						  .userdata = engine };
-	const struct ledger_settings settings = {
+	struct ledger_settings settings = {
 		.path = engine->config->ledger_path,
 		.keep = engine->config->ledger_keep,
 		.forget_after = engine->config->guard.bans.forget_after,
+		.account_networks = engine->config->guard.mail.account_networks,
 	};
 	int r = prefix_set_new(&engine->ended);
+
+	for (int log = 0; log < MAIL_LOGS; log++)
+		settings.log_paths[log] = engine->log_paths[log];
 
 	if (r == 0)
 		r = ledger_open(&engine->ledger, engine->event, &settings, &handlers);

@@ -2,8 +2,8 @@
 /*
  * The engine's insides: engine.c wires the loop, engine_table.c fills the kernel's table from the guard,
  * engine_reconcile.c repairs it, engine_gate.c answers the kernel's queue, engine_ledger.c speaks with the
- * ledger, engine_reload.c takes a new configuration, engine_allow.c follows the allow files, engine_peaks.c
- * knows what day it is.
+ * ledger, engine_mail_logs.c hears of the mail logs, engine_reload.c takes a new configuration,
+ * engine_allow.c follows the allow files, engine_peaks.c knows what day it is.
  */
 #pragma once
 
@@ -21,6 +21,7 @@
 #include "smtpguard/kernel/set_writer.h"
 #include "smtpguard/kernel/socket_closer.h"
 #include "smtpguard/ledger/ledger.h"
+#include "smtpguard/maillog/client.h"
 #include "smtpguard/policy/guard.h"
 #include "smtpguard/resolver/client.h"
 
@@ -37,6 +38,7 @@ struct engine {
 	struct ruleset_watcher *ruleset_watcher;
 	struct set_auditor *auditor;
 	struct resolver_client *resolver;
+	struct maillog_client *maillog; /* NULL: not wanted, or the ledger is not read yet */
 	struct ledger *ledger;
 	struct control_server *control;
 	struct control_settings control_settings;
@@ -46,6 +48,11 @@ struct engine {
 	struct reconcile_facts reconcile;
 	struct gate_facts gate;
 	struct allow_facts allow;
+	struct mail_log_facts mail_facts;
+	struct log_places log_places[MAIL_LOGS]; /* as the ledger had them */
+	char log_paths[MAIL_LOGS][CONFIG_PATH_MAX];
+	struct ledger_fact *facts; /* of the group that is being heard */
+	size_t n_facts, facts_room, facts_lost;
 	struct utsname uname;
 	struct file_watcher *allow_watcher;
 	sd_event_source *tick, *turn_end, *watchdog, *repair, *beat, *calendar;
@@ -99,6 +106,17 @@ void engine_record(struct engine *engine, const struct guard_op *op);
 void engine_record_ban(struct engine *engine, const struct ban *ban);
 /* The bans that were not wanted while the program only observed. */
 void engine_restore_put_off(struct engine *engine);
+
+/* engine_mail_logs.c */
+/* Before the ledger is opened. */
+void engine_name_mail_logs(struct engine *engine);
+/* If it is wanted and the ledger is loaded; without effect when it was done. */
+int engine_start_mail_logs(struct engine *engine) MUST_CHECK;
+/* Of the ledger's handlers. */
+void engine_take_log_places(void *userdata, const struct log_places *places);
+/* What a ledger in trouble did not take: it is healthy again. */
+void engine_read_refused_again(struct engine *engine);
+void engine_tell_account_alert(void *userdata, const struct ledger_account_alert *alert);
 
 /* engine_reload.c: control actions, see control/server.h. */
 int engine_reload(void *userdata, char **ret_problems);

@@ -46,6 +46,7 @@ static int apply(struct engine *engine, struct config *wanted)
 		engine_close_gate(engine);
 	engine_open_gate(engine);
 	ledger_set_keep(engine->ledger, wanted->ledger_keep, wanted->guard.bans.forget_after);
+	ledger_set_account_networks(engine->ledger, wanted->guard.mail.account_networks);
 	if (!wanted->guard.observe)
 		engine_restore_put_off(engine);
 	/* a failure is shown and tried again; the configuration itself is good */

@@ -167,7 +167,8 @@ static int prepare(const struct config *config, struct engine_settings *settings
 	settings->control_fd = open_control_socket(config, settings->control_group);
 	if (settings->control_fd < 0)
 		return EXIT_RUNTIME;
-	r = privileges_drop();
+	/* the follower may have to read what belongs to others */
+	r = privileges_drop(config->guard.mail.enabled);
 	if (r < 0) {
 		log_error("dropping privileges: %s (CAP_NET_ADMIN is needed: run as root, or as the "
 			  "service)",
@@ -182,11 +183,13 @@ static int prepare(const struct config *config, struct engine_settings *settings
 static int guard_host(struct config *config, const struct options *options)
 {
 	const char *resolver = secure_getenv("SMTPGUARD_RESOLVER");
+	const char *maillog = secure_getenv("SMTPGUARD_MAILLOG");
 	struct engine_settings settings = {
 		.config = config,
 		.config_path = options->config_path,
 		.observe = options->observe,
 		.resolver_program = resolver ? resolver : SMTPGUARD_RESOLVER_PATH,
+		.maillog_program = maillog ? maillog : SMTPGUARD_MAILLOG_PATH,
 		.receive_buffer_bytes = forced_receive_buffer(),
 		.control_group = find_group(config->control_group),
 	};

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -131,6 +132,7 @@ void ledger_stats(const struct ledger *ledger, struct ledger_stats *ret_stats)
 	*ret_stats = ledger->stats;
 	ret_stats->state = ledger_state_locked(ledger);
 	ret_stats->queued = ledger->queued;
+	ret_stats->facts_queued = ledger->facts_queued;
 	unlock(own);
 }
 
@@ -139,12 +141,19 @@ void ledger_stats(const struct ledger *ledger, struct ledger_stats *ret_stats)
 void ledger_release(struct ledger *ledger)
 {
 	struct ledger_op *op = ledger->head;
+	struct ledger_facts *facts = ledger->facts_head;
 
 	while (op) {
 		struct ledger_op *next = op->next;
 
 		free(op);
 		op = next;
+	}
+	while (facts) {
+		struct ledger_facts *next = facts->next;
+
+		free(facts);
+		facts = next;
 	}
 	ledger_load_free(ledger->load);
 	ledger_load_free(ledger->delivering);
@@ -228,13 +237,18 @@ int ledger_open(struct ledger **ret_ledger, sd_event *event, const struct ledger
 	ledger->handlers = *handlers;
 	ledger->keep = settings->keep;
 	ledger->forget_after = settings->forget_after;
+	ledger->account_networks = settings->account_networks;
 	ledger->tail = &ledger->head;
+	ledger->facts_tail = &ledger->facts_head;
 	ledger->told = LEDGER_LOADING;
 	r = init_locks(ledger);
 	if (r < 0) {
 		free(ledger);
 		return r;
 	}
+	for (int log = 0; log < MAIL_LOGS; log++)
+		snprintf(ledger->log_paths[log], sizeof(ledger->log_paths[log]), "%s",
+			 settings->log_paths[log] ? settings->log_paths[log] : "");
 	ledger->path = strdup(settings->path);
 	ledger->notice_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (!ledger->path)

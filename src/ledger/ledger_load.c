@@ -2,6 +2,7 @@
 #include "ledger_store_priv.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* How long a ban that was lifted is told to whoever finds an element of it. */
 #define ENDED_LOOK_BACK (7 * 86400 * USEC_PER_SEC)
@@ -79,6 +80,47 @@ static int load_past(struct store *store, usec_t now, usec_t forget_after, struc
 	return r;
 }
 
+static bool read_place(sqlite3_stmt *statement, usec_t now UNUSED, void *item)
+{
+	struct log_place *place = item;
+
+	place->inode = (uint64_t)sqlite3_column_int64(statement, 0);
+	place->offset = (uint64_t)sqlite3_column_int64(statement, 1);
+	place->head_hash = (uint64_t)sqlite3_column_int64(statement, 2);
+	place->head_bytes = store_column_count(statement, 3);
+	return true;
+}
+
+static bool are_possible(const struct log_place *places, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (places[i].offset > INT64_MAX || places[i].head_bytes > LOG_HEAD_BYTES)
+			return false;
+	return n > 0;
+}
+
+static int load_places(struct store *store, enum mail_log log, struct ledger_load *load)
+{
+	struct store_binding binding = store_bind(store, STORE_LOAD_PLACES);
+	struct log_places places = { .log = log };
+	void *items = NULL;
+	size_t n;
+	int r;
+
+	store_bind_text(&binding, store_log_key(store, log));
+	store_bind_number(&binding, LOG_PLACES_MAX);
+	r = store_read_all(store, &binding, read_place, 0, sizeof(*places.place), &items, &n);
+	if (r)
+		return r;
+	if (are_possible(items, n)) {
+		memcpy(places.place, items, n * sizeof(*places.place));
+		places.n = (unsigned)n;
+		load->places[load->n_places++] = places;
+	}
+	free(items);
+	return 0;
+}
+
 int store_load(struct store *store, usec_t now, usec_t forget_after, struct ledger_load **ret_load)
 {
 	struct ledger_load *load = calloc(1, sizeof(*load));
@@ -91,6 +133,8 @@ int store_load(struct store *store, usec_t now, usec_t forget_after, struct ledg
 		r = load_ended(store, now, load);
 	if (r == 0)
 		r = load_past(store, now, forget_after, load);
+	for (int log = 0; log < MAIL_LOGS && r == 0; log++)
+		r = load_places(store, (enum mail_log)log, load);
 	if (r) {
 		ledger_load_free(load);
 		return r;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/eventfd.h>
 
 #include "ledger_store_priv.h"
@@ -32,7 +33,8 @@ enum ledger_state ledger_state_locked(const struct ledger *ledger)
 /* Somebody waits for the disk, and nothing is known against it. */
 static bool outstanding_locked(const struct ledger *ledger)
 {
-	return (ledger->queued > 0 || ledger->n_questions > 0 || !ledger->load_over) &&
+	return (ledger->queued > 0 || ledger->facts_queued > 0 || ledger->n_questions > 0 ||
+		!ledger->load_over) &&
 	       !ledger->failing && !ledger->stalled;
 }
 
@@ -81,7 +83,7 @@ static void tell_state(struct ledger *ledger)
 	ledger->handlers.state_changed(ledger->handlers.userdata);
 }
 
-/* One item of the load; the three arrays are walked as one. */
+/* One item of the load; the arrays are walked as one. */
 static void deliver_item(const struct ledger *ledger, const struct ledger_load *load, size_t at)
 {
 	const struct ledger_handlers *handlers = &ledger->handlers;
@@ -95,14 +97,18 @@ static void deliver_item(const struct ledger *ledger, const struct ledger_load *
 		handlers->ended(handlers->userdata, &load->ended[at]);
 		return;
 	}
-	handlers->past(handlers->userdata, &load->past[at - load->n_ended]);
+	at -= load->n_ended;
+	if (at < load->n_past)
+		handlers->past(handlers->userdata, &load->past[at]);
+	else if (handlers->places)
+		handlers->places(handlers->userdata, &load->places[at - load->n_past]);
 }
 
 /* False: there is more, for another wakeup. */
 static bool deliver(struct ledger *ledger)
 {
 	struct ledger_load *load = ledger->delivering;
-	size_t total = load->n_entries + load->n_ended + load->n_past;
+	size_t total = load->n_entries + load->n_ended + load->n_past + load->n_places;
 	size_t end = MIN_OF(load->delivered + DELIVERIES_PER_WAKEUP, total);
 
 	while (load->delivered < end)
@@ -110,7 +116,22 @@ static bool deliver(struct ledger *ledger)
 	if (end < total)
 		return false;
 	ledger->delivering = ledger_load_free(load);
+	ledger->places_told = true;
 	return true;
+}
+
+static void tell_alerts(struct ledger *ledger)
+{
+	struct ledger_account_alert alerts[LEDGER_ALERTS_MAX];
+	unsigned n;
+
+	lock(ledger);
+	n = ledger->n_alerts;
+	memcpy(alerts, ledger->alerts, n * sizeof(*alerts));
+	ledger->n_alerts = 0;
+	unlock(ledger);
+	for (unsigned i = 0; i < n && ledger->handlers.account_alert; i++)
+		ledger->handlers.account_alert(ledger->handlers.userdata, &alerts[i]);
 }
 
 static void notice(struct ledger *ledger)
@@ -146,6 +167,7 @@ static void listen_to_thread(struct ledger *ledger)
 	unlock(ledger);
 	if (wanted)
 		ledger->handlers.snapshot_wanted(ledger->handlers.userdata);
+	tell_alerts(ledger);
 	ledger_tell_answers(ledger);
 	tell_state(ledger);
 }

@@ -24,8 +24,30 @@ struct store_place store_place(const struct prefix *prefix)
 	return place;
 }
 
+bool store_place_address(const uint8_t *bytes, size_t n, struct address *ret_address)
+{
+	struct address address = { { 0 } };
+	bool ipv4 = n == 6 && bytes[0] == FAMILY_IPV4;
+
+	if (!ipv4 && (n != 18 || bytes[0] != FAMILY_IPV6))
+		return false;
+	if (ipv4) {
+		address.bytes[10] = address.bytes[11] = 0xff;
+		memcpy(address.bytes + 12, bytes + 1, 4);
+	} else {
+		memcpy(address.bytes, bytes + 1, 16);
+	}
+	*ret_address = address;
+	return bytes[n - 1] == 128;
+}
+
+size_t store_place_network_bytes(const uint8_t *bytes)
+{
+	return bytes[0] == FAMILY_IPV4 ? 1 + 24 / 8 : 1 + 48 / 8;
+}
+
 /* From the first address with any length to the last one: also what begins there and is wider. */
-static struct store_span span_inside(const struct prefix *prefix)
+struct store_span store_span_inside(const struct prefix *prefix)
 {
 	struct store_span span = { .first = store_place(prefix) };
 	unsigned bits = prefix->length - (prefix_is_ipv4(prefix) ? IPV4_OFFSET_BITS : 0);
@@ -47,7 +69,7 @@ unsigned store_spans(const struct prefix *prefix, struct store_span spans[static
 	unsigned n = 0, shortest = prefix_is_ipv4(prefix) ? IPV4_OFFSET_BITS : 0;
 	struct prefix around = *prefix;
 
-	spans[n++] = span_inside(prefix);
+	spans[n++] = store_span_inside(prefix);
 	while (around.length > shortest) {
 		around = prefix_cut(&prefix->address, (uint8_t)(around.length - 1));
 		if (address_equal(&around.address, &prefix->address))

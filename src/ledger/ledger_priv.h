@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the two sides of the ledger share. The main thread puts entries into the queue (ledger.c), asks
- * (ledger_questions.c), and is told through the eventfd (ledger_news.c); the ledger's thread takes
- * entries out and writes them, and reads for the answers. All of it is behind one lock, which nobody
- * holds while anything is written or read, or any handler runs.
+ * What the two sides of the ledger share. The main thread puts entries into the queue (ledger.c) and
+ * facts into another (ledger_facts.c), asks (ledger_questions.c), and is told through the eventfd
+ * (ledger_news.c); the ledger's thread takes entries and facts out and writes them, and reads for the
+ * answers. All of it is behind one lock, which nobody holds while anything is written or read, or any
+ * handler runs.
  */
 #pragma once
 
@@ -32,6 +33,17 @@ struct ledger_op {
 	};
 };
 
+/* Written together, or not at all. */
+struct ledger_facts {
+	struct ledger_facts *next;
+	struct log_places places;
+	size_t n;
+	struct ledger_fact facts[];
+};
+
+/* Alerts that wait for the main thread; of more there are only the rows. */
+#define LEDGER_ALERTS_MAX 64
+
 /* The main thread's own at all times; the thread that reads for it has a copy of the query. */
 struct ledger_question {
 	struct ledger_question *next;
@@ -51,10 +63,12 @@ struct ledger {
 	enum ledger_state told; /* the state the handler last heard of */
 	bool loaded_told, timer_on;
 	bool in_snapshot, snapshot_broken;
+	bool places_told;
 	pthread_t thread;
 
 	/* the same from ledger_open() to the end */
 	char *path;
+	char log_paths[MAIL_LOGS][LEDGER_LOG_PATH_MAX];
 	int notice_fd; /* eventfd: the thread has something to tell */
 
 	pthread_mutex_t lock;
@@ -64,9 +78,12 @@ struct ledger {
 	/* under the lock: orders */
 	struct ledger_op *head, **tail;
 	uint32_t queued;  /* with those being written */
+	struct ledger_facts *facts_head, **facts_tail;
+	uint32_t facts_queued; /* facts, with those being written */
 	bool closing;	  /* write what is there, then end */
 	bool abandoned;	  /* nobody waits any more: the thread frees all this */
 	usec_t keep, forget_after;
+	uint32_t account_networks;
 
 	/* under the lock: questions, each in one of three places */
 	struct ledger_question *questions; /* they wait, the oldest first */
@@ -78,14 +95,19 @@ struct ledger {
 	struct ledger_load *load; /* to be delivered */
 	bool load_over;		  /* there is a load, or there was none to be had */
 	bool lost;		  /* entries were dropped */
+	struct ledger_account_alert alerts[LEDGER_ALERTS_MAX];
+	unsigned n_alerts;
 	bool snapshot_wanted;
 	bool moved;		  /* a file was moved aside, not told yet */
 	bool failing, stalled;
 	int error; /* while failing: -errno */
 	bool thread_ended;
 	usec_t busy_since; /* clock_now() when the thread last turned to the disk; 0: it has returned */
-	struct ledger_stats stats; /* without state and queued */
+	struct ledger_stats stats; /* without state, queued and facts_queued */
 };
+
+/* ledger_facts.c */
+uint32_t ledger_facts_weight(size_t n);
 
 /* ledger_news.c */
 enum ledger_state ledger_state_locked(const struct ledger *ledger);

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOK_UP_EVERY 1000 /* steps of SQLite's machine, well below a millisecond */
-
 struct rows {
 	char *items;
 	size_t n, item_bytes, limit;
@@ -108,18 +106,23 @@ static usec_t first_day(usec_t since)
 	return since > STORE_DAY ? since - STORE_DAY : 0;
 }
 
+static bool is_of_peaks(const struct ledger_query *query)
+{
+	return query->subject == LEDGER_PEAKS;
+}
+
 /* The parameters that all have, in their order. span: NULL for any source. */
 static struct store_binding bind_query(struct store *store, enum store_statement which,
 				       const struct ledger_query *query, const struct store_span *span)
 {
 	struct store_binding binding = store_bind(store, which);
 
-	store_bind_number(&binding, query->peaks ? first_day(query->since) : query->since);
+	store_bind_number(&binding, is_of_peaks(query) ? first_day(query->since) : query->since);
 	if (span) {
 		store_bind_place(&binding, &span->first);
 		store_bind_place(&binding, &span->last);
 	}
-	if (query->peaks)
+	if (is_of_peaks(query))
 		store_bind_text(&binding, query->service);
 	return binding;
 }
@@ -179,7 +182,7 @@ static int ask_span(struct store *store, const struct ledger_query *query, const
 	struct store_binding binding;
 	int r;
 
-	if (query->peaks) {
+	if (is_of_peaks(query)) {
 		which = span ? STORE_PEAKS_SPAN : STORE_PEAKS;
 		counting = span ? STORE_COUNT_PEAKS_SPAN : STORE_COUNT_PEAKS;
 	}
@@ -198,7 +201,7 @@ static int ask(struct store *store, const struct ledger_query *query, struct row
 	int r = 0;
 
 	if (!query->has_source)
-		return query->peaks ? ask_span(store, query, NULL, rows) :
+		return is_of_peaks(query) ? ask_span(store, query, NULL, rows) :
 				      ask_newest(store, query, rows);
 	n = store_spans(&query->source, spans);
 	for (unsigned i = 0; i < n && r == 0; i++)
@@ -206,49 +209,49 @@ static int ask(struct store *store, const struct ledger_query *query, struct row
 	return r;
 }
 
-/* --- for somebody who may go away --- */
-
-struct asker {
-	bool (*wanted)(void *userdata);
-	void *userdata;
-};
-
-static int on_progress(void *userdata)
+static int ask_rows(struct store *store, const struct ledger_query *query, usec_t now,
+		    struct ledger_answer *ret_answer)
 {
-	struct asker *asker = userdata;
-
-	return !asker->wanted(asker->userdata);
-}
-
-int store_ask(struct store *store, const struct ledger_query *query, usec_t now,
-	      bool (*wanted)(void *userdata), void *userdata, struct ledger_answer *ret_answer)
-{
-	struct asker asker = { wanted, userdata };
-	struct rows rows = { .item_bytes = query->peaks ? sizeof(struct ledger_peak) :
-							  sizeof(struct ledger_record),
-			     .reader = query->peaks ? read_peak : read_record,
-			     .before = query->peaks ? higher : newer,
+	bool peaks = is_of_peaks(query);
+	struct rows rows = { .item_bytes = peaks ? sizeof(struct ledger_peak) :
+						   sizeof(struct ledger_record),
+			     .reader = peaks ? read_peak : read_record,
+			     .before = peaks ? higher : newer,
 			     .limit = query->limit,
 			     .now = now };
-	int r;
+	int r = ask(store, query, &rows);
 
-	sqlite3_progress_handler(store->db, LOOK_UP_EVERY, on_progress, &asker);
-	r = ask(store, query, &rows);
-	sqlite3_progress_handler(store->db, 0, NULL, NULL);
 	if (r) {
 		free(rows.items);
 		return r;
 	}
 	*ret_answer = (struct ledger_answer){ .n = (uint32_t)rows.n, .total = rows.total };
-	if (query->peaks)
+	if (peaks)
 		ret_answer->peaks = (void *)rows.items;
 	else
 		ret_answer->records = (void *)rows.items;
 	return 0;
 }
 
+int store_ask(struct store *store, const struct ledger_query *query, usec_t now,
+	      bool (*wanted)(void *userdata), void *userdata, struct ledger_answer *ret_answer)
+{
+	int r;
+
+	store_watch(store, wanted, userdata);
+	if (query->subject == LEDGER_AUTH_FAILURES || query->subject == LEDGER_ACCOUNTS)
+		r = store_ask_sums(store, query, ret_answer);
+	else
+		r = ask_rows(store, query, now, ret_answer);
+	store_watch(store, NULL, NULL);
+	return r;
+}
+
 void ledger_answer_done(struct ledger_answer *answer)
 {
+	for (uint32_t i = 0; answer->sums && i < answer->n; i++)
+		free(answer->sums[i].shown);
 	free(answer->records);
 	free(answer->peaks);
+	free(answer->sums);
 }

@@ -41,13 +41,22 @@ static int queue(struct ledger *ledger, struct ledger_question *question)
 	return r;
 }
 
+static bool is_possible(const struct ledger_query *query)
+{
+	const unsigned all = LEDGER_BY_ACCOUNT | LEDGER_BY_SOURCE | LEDGER_BY_DAY;
+
+	if (query->subject == LEDGER_AUTH_FAILURES && (!query->by || query->by & ~all))
+		return false;
+	return query->limit >= 1 && query->limit <= LEDGER_ROWS_MAX;
+}
+
 int ledger_ask(struct ledger *ledger, const struct ledger_query *query, ledger_reply reply, void *userdata,
 	       struct ledger_question **ret_question)
 {
 	struct ledger_question *question;
 	int r;
 
-	if (query->limit < 1 || query->limit > LEDGER_ROWS_MAX)
+	if (!is_possible(query))
 		return -EINVAL;
 	question = calloc(1, sizeof(*question));
 	if (!question)

@@ -52,6 +52,37 @@ static const char *const steps[STORE_SCHEMA] = {
 		"CREATE UNIQUE INDEX peak_day ON peak(day_us, service, place);"
 		"CREATE INDEX peak_place ON peak(place);"
 		"CREATE INDEX peak_size ON peak(day_us, service, max(concurrent, fresh));",
+	/* a busy host has millions of sums: no row id, no second index, small numbers */
+	[2] =
+		"CREATE TABLE account ("
+		" id INTEGER PRIMARY KEY,"
+		" text TEXT NOT NULL UNIQUE,"
+		" last_day INTEGER NOT NULL);" /* of its sums; it goes with them */
+		"CREATE TABLE mail_sum ("
+		" kind INTEGER NOT NULL," /* enum mail_fact_kind */
+		" day INTEGER NOT NULL," /* of the log: 20261122 */
+		" account INTEGER NOT NULL," /* 0: none */
+		" place BLOB NOT NULL," /* of the whole address; empty: none */
+		" protocol INTEGER NOT NULL," /* enum mail_protocol */
+		" count INTEGER NOT NULL,"
+		" first_s INTEGER NOT NULL," /* seconds since 1970 */
+		" last_s INTEGER NOT NULL,"
+		" PRIMARY KEY(kind, day, account, place, protocol)) WITHOUT ROWID;"
+		"CREATE TABLE log_place ("
+		" log TEXT NOT NULL," /* "exim /var/log/exim_mainlog" */
+		" age INTEGER NOT NULL," /* 0: the file that has the name */
+		" inode INTEGER NOT NULL,"
+		" offset INTEGER NOT NULL,"
+		" head_hash INTEGER NOT NULL,"
+		" head_bytes INTEGER NOT NULL,"
+		" PRIMARY KEY(log, age)) WITHOUT ROWID;"
+		"CREATE TABLE account_alert ("
+		" account INTEGER NOT NULL,"
+		" wall_us INTEGER NOT NULL,"
+		" networks INTEGER NOT NULL,"
+		" addresses INTEGER NOT NULL,"
+		" PRIMARY KEY(account, wall_us)) WITHOUT ROWID;"
+		"CREATE INDEX account_alert_wall ON account_alert(wall_us);",
 };
 
 int store_check_schema(struct store *store, int *ret_version)

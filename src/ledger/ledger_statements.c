@@ -24,6 +24,10 @@
 #define COUNT_PEAKS(which)                                                                         \
 	"SELECT count(*) FROM (SELECT 1 FROM peak WHERE " which " GROUP BY +place, +service)"
 
+#define SUM_KEY "kind, day, account, place, protocol"
+#define SUMS "SELECT tally(account, place, protocol, count, first_s, last_s) FROM mail_sum" \
+	     " WHERE kind = ?1 AND day = ?2 AND account BETWEEN ?3 AND ?4"
+
 /* What the file says; not to be changed without a new schema. */
 const char *const store_kind_words[LEDGER_KINDS] = {
 	[LEDGER_BAN] = "ban",
@@ -105,6 +109,41 @@ static const char *const statement_texts[STORE_STATEMENTS] = {
 				   " AND (?4 = '' OR service = ?4)", "?5"),
 	[STORE_COUNT_PEAKS_SPAN] = COUNT_PEAKS("+day_us > ?1 AND place BETWEEN ?2 AND ?3"
 					       " AND (?4 = '' OR service = ?4)"),
+	[STORE_FIND_ACCOUNT] = "SELECT id, last_day FROM account WHERE text = ?1",
+	[STORE_INSERT_ACCOUNT] = "INSERT INTO account(text, last_day) VALUES(?1, ?2)",
+	[STORE_RENEW_ACCOUNT] = "UPDATE account SET last_day = ?1 WHERE id = ?2",
+	[STORE_ACCOUNT_TEXT] = "SELECT text FROM account WHERE id = ?1",
+	[STORE_LAST_ACCOUNT] = "SELECT max(id) FROM account",
+	[STORE_ACCOUNTS_PIECE] = "SELECT max(id) FROM"
+				 " (SELECT id FROM account WHERE id > ?1 ORDER BY id LIMIT ?2)",
+	[STORE_CLEAN_ACCOUNTS] = "DELETE FROM account WHERE id > ?1 AND id <= ?2 AND last_day < ?3",
+	[STORE_ADD_SUM] = "UPDATE mail_sum SET count = count + ?1, first_s = min(first_s, ?2),"
+			  " last_s = max(last_s, ?3) WHERE kind = ?4 AND day = ?5 AND account = ?6"
+			  " AND place = ?7 AND protocol = ?8",
+	[STORE_INSERT_SUM] = "INSERT INTO mail_sum(count, first_s, last_s, " SUM_KEY ")"
+			     " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	[STORE_COUNT_SUMS] = "SELECT count(*) FROM mail_sum WHERE kind = ?1 AND day = ?2",
+	[STORE_CLEAN_SUMS] = "DELETE FROM mail_sum WHERE (" SUM_KEY ") IN (SELECT " SUM_KEY
+			     " FROM mail_sum WHERE kind = ?1 AND day < ?2 LIMIT ?3)",
+	[STORE_FIND_DAY] = "SELECT min(day) FROM mail_sum WHERE kind = ?1 AND day BETWEEN ?2 AND ?3",
+	[STORE_SUMS] = SUMS,
+	[STORE_SUMS_SPAN] = SUMS " AND place BETWEEN ?5 AND ?6",
+	[STORE_FIND_NETWORK] = "SELECT 1 FROM mail_sum WHERE kind = ?1 AND day = ?2 AND account = ?3"
+			       " AND place BETWEEN ?4 AND ?5 LIMIT 1",
+	[STORE_USED_FROM] = "SELECT DISTINCT place FROM mail_sum WHERE kind = ?1 AND day IN (?2, ?3)"
+			    " AND account = ?4 AND first_s <= ?5 AND last_s > ?6 AND place > x''"
+			    " ORDER BY place",
+	[STORE_FIND_ALERT] = "SELECT 1 FROM account_alert WHERE account = ?1 AND wall_us > ?2 LIMIT 1",
+	[STORE_INSERT_ALERT] = "INSERT INTO account_alert(account, wall_us, networks, addresses)"
+			       " VALUES(?1, ?2, ?3, ?4)",
+	[STORE_LAST_ALERT] = "SELECT max(wall_us) FROM account_alert WHERE account = ?1",
+	[STORE_CLEAN_ALERTS] = "DELETE FROM account_alert WHERE (account, wall_us) IN"
+			       " (SELECT account, wall_us FROM account_alert WHERE wall_us < ?1 LIMIT ?2)",
+	[STORE_REMOVE_PLACES] = "DELETE FROM log_place WHERE log = ?1",
+	[STORE_PUT_PLACE] = "INSERT INTO log_place(log, age, inode, offset, head_hash, head_bytes)"
+			    " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	[STORE_LOAD_PLACES] = "SELECT inode, offset, head_hash, head_bytes FROM log_place"
+			      " WHERE log = ?1 ORDER BY age LIMIT ?2",
 };
 
 int store_prepare(struct store *store)
@@ -133,6 +172,12 @@ void store_bind_number(struct store_binding *binding, uint64_t value)
 
 	if (binding->code == SQLITE_OK)
 		binding->code = sqlite3_bind_int64(binding->statement, ++binding->at, number);
+}
+
+void store_bind_bits(struct store_binding *binding, uint64_t value)
+{
+	if (binding->code == SQLITE_OK)
+		binding->code = sqlite3_bind_int64(binding->statement, ++binding->at, (int64_t)value);
 }
 
 void store_bind_text(struct store_binding *binding, const char *text)
@@ -169,5 +214,24 @@ int store_run(struct store *store, struct store_binding *binding)
 
 	sqlite3_reset(binding->statement);
 	sqlite3_clear_bindings(binding->statement);
+	return r;
+}
+
+int store_run_numbers(struct store *store, struct store_binding *binding, int64_t *ret_first,
+		      int64_t *ret_second)
+{
+	sqlite3_stmt *statement = binding->statement;
+	int code = binding->code == SQLITE_OK ? sqlite3_step(statement) : binding->code;
+	int r = STORE_NO_ROW;
+
+	if (code == SQLITE_ROW) {
+		*ret_first = sqlite3_column_int64(statement, 0);
+		if (ret_second)
+			*ret_second = sqlite3_column_int64(statement, 1);
+		r = 0;
+	} else if (code != SQLITE_DONE) {
+		r = store_failed(store, code);
+	}
+	sqlite3_reset(statement);
 	return r;
 }

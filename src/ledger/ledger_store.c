@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "ledger_store_priv.h"
+#include "ledger_tally_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +14,7 @@
 #define BUSY_TIMEOUT_MS 500
 /* Reading all of a larger file would hold up the start; it is checked as far as it is used. */
 #define CHECK_MAX_BYTES (32 << 20)
+#define LOOK_UP_EVERY 1000 /* steps of SQLite's machine, well below a millisecond */
 
 enum {
 	ANSWER_OTHER = STORE_CORRUPT + 1,
@@ -200,6 +201,8 @@ static int set_up(struct store *store, bool *ret_created)
 	if (r == 0 && version < STORE_SCHEMA)
 		r = store_upgrade(store, version);
 	if (r == 0)
+		r = tally_register(store);
+	if (r == 0)
 		r = store_prepare(store);
 	if (r == 0)
 		*ret_created = version == 0;
@@ -238,6 +241,22 @@ void store_close(struct store *store)
 	/* what it could not write back stays in the log, for the next time */
 	sqlite3_close_v2(store->db);
 	store->db = NULL;
+	/* what was not committed is not there */
+	store_forget_accounts(store);
+	memset(store->sums, 0, sizeof(store->sums));
+}
+
+static int on_progress(void *userdata)
+{
+	const struct store *store = userdata;
+
+	return !store->watch.wanted(store->watch.userdata);
+}
+
+void store_watch(struct store *store, bool (*wanted)(void *userdata), void *userdata)
+{
+	store->watch = (struct store_watch){ wanted, userdata };
+	sqlite3_progress_handler(store->db, LOOK_UP_EVERY, wanted ? on_progress : NULL, store);
 }
 
 bool store_in_place(const struct store *store)

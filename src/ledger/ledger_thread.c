@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -105,11 +106,16 @@ static void work(struct worker *w)
 
 /* --- waiting --- */
 
+static bool has_orders_locked(const struct worker *w)
+{
+	return w->batch || w->ledger->head || w->facts || w->ledger->facts_head;
+}
+
 static usec_t next_work(const struct worker *w)
 {
 	if (!w->open)
 		return w->retry_at;
-	if (w->batch || w->ledger->head || !w->loaded || !w->expired || worker_is_asked_locked(w))
+	if (has_orders_locked(w) || !w->loaded || !w->expired || worker_is_asked_locked(w))
 		return 0;
 	return MIN_OF(w->clean_at, w->checkpoint_at);
 }
@@ -146,7 +152,7 @@ static bool wait_for_work(struct worker *w)
 			w->failed = false;
 			w->retry_at = 0;
 		}
-		if (w->closing && (w->failed || (!w->batch && !ledger->head))) {
+		if (w->closing && (w->failed || !has_orders_locked(w))) {
 			more = false;
 			break;
 		}
@@ -159,6 +165,14 @@ static bool wait_for_work(struct worker *w)
 	return more;
 }
 
+static void name_logs(struct store *store, const struct ledger *ledger)
+{
+	for (int log = 0; log < MAIL_LOGS; log++)
+		if (ledger->log_paths[log][0])
+			snprintf(store->log_keys[log], sizeof(store->log_keys[log]), "%s %s",
+				 mail_log_name((enum mail_log)log), ledger->log_paths[log]);
+}
+
 void *ledger_thread(void *argument)
 {
 	struct ledger *ledger = argument;
@@ -169,11 +183,14 @@ void *ledger_thread(void *argument)
 
 	/* without its name it works as well */
 	(void)pthread_setname_np(pthread_self(), "ledger");
-	if (store_init(&w.store, ledger->path) == 0)
+	if (store_init(&w.store, ledger->path) == 0) {
+		name_logs(&w.store, ledger);
 		while (wait_for_work(&w))
 			work(&w);
+	}
 	store_close(&w.store);
 	worker_free_batch(&w);
+	free(w.facts);
 	worker_lock(&w);
 	ledger->thread_ended = true;
 	abandoned = ledger->abandoned;

@@ -8,7 +8,6 @@
 
 #define BATCH_MAX 512 /* entries in one transaction */
 #define CLEAN_EVERY (3600 * USEC_PER_SEC)
-#define CLEAN_PIECE 256
 #define CLEAN_PAUSE (50 * USEC_PER_MSEC)
 /* What a crash of the host may cost. */
 #define CHECKPOINT_AFTER (5 * USEC_PER_SEC)
@@ -131,10 +130,20 @@ static int apply(struct worker *w, const struct ledger_op *op, usec_t *snapshot)
 	return 0;
 }
 
-static void count_written(struct worker *w, usec_t begun)
+void worker_count_write_locked(struct worker *w, usec_t begun)
 {
 	struct ledger_stats *stats = &w->ledger->stats;
 	usec_t now = clock_now();
+
+	stats->last_write = now;
+	stats->slowest_write = MAX_OF(stats->slowest_write, now - begun);
+	if (w->checkpoint_at == USEC_NEVER)
+		w->checkpoint_at = now + CHECKPOINT_AFTER;
+}
+
+static void count_written(struct worker *w, usec_t begun)
+{
+	struct ledger_stats *stats = &w->ledger->stats;
 
 	worker_lock(w);
 	for (const struct ledger_op *op = w->batch; op; op = op->next) {
@@ -144,11 +153,8 @@ static void count_written(struct worker *w, usec_t begun)
 			stats->written++;
 	}
 	w->ledger->queued -= w->n_batch;
-	stats->last_write = now;
-	stats->slowest_write = MAX_OF(stats->slowest_write, now - begun);
+	worker_count_write_locked(w, begun);
 	worker_unlock(w);
-	if (w->checkpoint_at == USEC_NEVER)
-		w->checkpoint_at = now + CHECKPOINT_AFTER;
 }
 
 static int write_batch(struct worker *w)
@@ -207,23 +213,33 @@ static int expire(struct worker *w)
 	return r;
 }
 
-/* In small pieces, so that entries never wait for it. */
-static int clean(struct worker *w)
+usec_t worker_keeps(struct worker *w)
 {
-	usec_t now = clock_now(), wall = wall_now(), keep, before;
-	unsigned deleted, peaks;
-	int r;
+	usec_t wall = wall_now(), keep;
 
 	worker_lock(w);
 	keep = MAX_OF(w->ledger->keep, w->ledger->forget_after);
 	worker_unlock(w);
-	before = wall > keep ? wall - keep : 0;
+	return wall > keep ? wall - keep : 0;
+}
+
+/* In small pieces, so that entries never wait for it. */
+static int clean(struct worker *w)
+{
+	usec_t now = clock_now(), before = worker_keeps(w);
+	bool more = false;
+	unsigned deleted, peaks;
+	int r;
+
 	r = store_clean(&w->store, before, CLEAN_PIECE, &deleted);
 	if (r == 0)
 		r = store_clean_peaks(&w->store, before, CLEAN_PIECE, &peaks);
+	if (r == 0)
+		r = worker_clean_sums(w, before, &more);
 	if (r)
 		return r;
-	w->clean_at = now + (MAX_OF(deleted, peaks) == CLEAN_PIECE ? CLEAN_PAUSE : CLEAN_EVERY);
+	more |= MAX_OF(deleted, peaks) == CLEAN_PIECE;
+	w->clean_at = now + (more ? CLEAN_PAUSE : CLEAN_EVERY);
 	return 0;
 }
 
@@ -241,8 +257,7 @@ bool worker_is_asked_locked(const struct worker *w)
 	return w->loaded && w->ledger->questions && !w->ledger->answered;
 }
 
-/* The disk has answered: whatever the whole round takes, it does not stall. */
-static void note_progress_locked(struct worker *w)
+void worker_note_progress_locked(struct worker *w)
 {
 	struct ledger *ledger = w->ledger;
 
@@ -260,7 +275,7 @@ static bool is_wanted(void *userdata)
 	bool wanted;
 
 	worker_lock(w);
-	note_progress_locked(w);
+	worker_note_progress_locked(w);
 	wanted = w->ledger->reading != NULL;
 	worker_unlock(w);
 	return wanted;
@@ -296,7 +311,7 @@ static int answer(struct worker *w)
 	if (r)
 		found.error = r < 0 ? r : -EIO;
 	worker_lock(w);
-	note_progress_locked(w);
+	worker_note_progress_locked(w);
 	if (ledger->reading) {
 		ledger->answered = ledger->reading;
 		ledger->reading = NULL;
@@ -318,6 +333,8 @@ int worker_take_steps(struct worker *w)
 		r = open_file(w);
 	if (r == 0)
 		r = write_batch(w);
+	if (r == 0)
+		r = worker_write_facts(w);
 	if (r == 0 && !w->loaded)
 		r = load(w);
 	if (r == 0 && w->loaded && !w->expired)

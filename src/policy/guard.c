@@ -59,6 +59,8 @@ static int make_tables(struct guard *guard, const struct siphash_key *key)
 		r = operator_list_new(&guard->lists[i]);
 	if (r == 0)
 		r = prefix_set_new(&guard->local);
+	if (r == 0 && settings->mail.enabled)
+		r = guard_mail_new(guard, key);
 	return r;
 }
 
@@ -74,7 +76,7 @@ int guard_new(struct guard **ret_guard, const struct guard_settings *settings,
 	guard->sink = sink;
 	guard->sink_userdata = userdata;
 	guard->key = *key;
-	guard->next_expiry = guard->next_retry = USEC_NEVER;
+	guard->next_expiry = guard->next_retry = guard->auth_retry = USEC_NEVER;
 	guard->in_doubt = true; /* until the first dump */
 	guard_map_ports(guard);
 	r = make_tables(guard, key);
@@ -101,6 +103,7 @@ struct guard *guard_free(struct guard *guard)
 		for (int i = 0; i < GUARD_LISTS; i++)
 			operator_list_free(guard->lists[i]);
 		prefix_set_free(guard->local);
+		guard_mail_free(guard);
 		free(guard);
 	}
 	return NULL;
@@ -117,8 +120,10 @@ usec_t guard_next_tick(const struct guard *guard)
 	struct source_table_stats sources;
 	usec_t next = MIN_OF(guard->next_expiry, guard->next_retry);
 
+	next = MIN_OF(next, guard->auth_retry);
 	source_table_stats(guard->sources, &sources);
-	if (sources.entries || gate_table_count(guard->gate))
+	if (sources.entries || gate_table_count(guard->gate) ||
+	    (guard->auth && auth_table_count(guard->auth)))
 		next = MIN_OF(next, guard->next_housekeeping);
 	if (sources.entries)
 		next = MIN_OF(next, guard->next_peaks);
@@ -160,6 +165,7 @@ static void keep_house(struct guard *guard, usec_t now)
 	guard->now = now;
 	forget_idle_sources(guard, now);
 	count_windows(guard, now);
+	guard_auth_keep_house(guard, HOUSEKEEPING_BUDGET, now);
 	if (guard_gate_forget(guard, HOUSEKEEPING_BUDGET, now))
 		guard->next_housekeeping = now;
 }
@@ -172,6 +178,8 @@ void guard_tick(struct guard *guard, usec_t now)
 	guard_expire_bans(guard, now);
 	if (now >= guard->next_retry)
 		guard_retry_pending(guard, now);
+	if (now >= guard->auth_retry)
+		guard_auth_retry(guard, now);
 	guard_tell_some_peaks(guard, now);
 	if (now >= guard->next_housekeeping)
 		keep_house(guard, now);

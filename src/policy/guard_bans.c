@@ -173,7 +173,8 @@ void guard_rate_ban(struct guard *guard, struct ban *ban)
 
 void guard_note_peak(struct guard *guard, struct ban *ban, uint32_t connections)
 {
-	if (connections <= ban->reason.peak || ban->reason.limit == LIMIT_OPERATOR)
+	if (connections <= ban->reason.peak || ban->reason.limit == LIMIT_OPERATOR ||
+	    ban->reason.limit == LIMIT_AUTH_FAILURES)
 		return;
 	ban->reason.peak = connections;
 	guard_rate_ban(guard, ban);
@@ -217,6 +218,7 @@ void guard_end_ban(struct guard *guard, struct ban *ban, enum guard_end end, con
 	if (end != GUARD_END_EXPIRED) {
 		guard_emit(guard, GUARD_OP_ELEMENT_DELETE, &prefix, NULL, now);
 		forgive(guard, ban);
+		guard_auth_forgive(guard, &prefix);
 	}
 	guard_decide(guard, end == GUARD_END_EXPIRED ? DECISION_EXPIRE : DECISION_UNBAN, &prefix, ban,
 		     &ban->reason, because, now);

@@ -10,21 +10,6 @@ static uint32_t new_count(struct guard *guard, struct source *source, usec_t now
 				      guard->settings->services[source->key.service].new_window);
 }
 
-/*
- * Announced once per episode over the limit: a decision that stays the same is not news. The episode
- * ends when the source is at half its limits, so that one that swings around a limit is not a flood.
- */
-static void announce(struct guard *guard, struct source *source, enum decision_type type,
-		     const struct ban_reason *reason, const char *because, usec_t now)
-{
-	struct prefix prefix = source_prefix(source);
-
-	if (source->announced & 1u << type)
-		return;
-	source->announced |= (uint8_t)(1u << type);
-	guard_decide(guard, type, &prefix, NULL, reason, because, now);
-}
-
 static void set_standing(struct guard *guard, struct source *source, enum standing standing)
 {
 	source->standing = (uint8_t)standing;
@@ -51,7 +36,7 @@ void guard_put_pending(struct guard *guard, struct source *source, usec_t now)
 }
 
 static void wait_for_name(struct guard *guard, struct source *source,
-			  const struct ban_reason *reason, usec_t now)
+			  const struct offence *offence, usec_t now)
 {
 	set_standing(guard, source, STANDING_RESOLVING);
 	if (!source->waiting_since)
@@ -59,7 +44,7 @@ static void wait_for_name(struct guard *guard, struct source *source,
 	guard_ask_name(guard, &source->name_client, now, true);
 	guard_put_pending(guard, source, now);
 	if (now - source->waiting_since >= guard->settings->names.deadline)
-		announce(guard, source, DECISION_EXEMPT, reason, "reverse DNS unknown", now);
+		guard_announce(guard, offence, DECISION_EXEMPT, "reverse DNS unknown", now);
 }
 
 static void fill_reason(struct guard *guard, struct source *source, struct ban_reason *reason,
@@ -90,89 +75,76 @@ static void fill_reason(struct guard *guard, struct source *source, struct ban_r
 		snprintf(reason->name, sizeof(reason->name), "%s", names[0]);
 }
 
-/* Beside the bits of the decisions that were announced. */
-#define COUNTED_UNPUNISHED 0x80
-_Static_assert(DECISIONS <= 7, "one bit of source.announced is ours");
-
-/* Counted once, however often it is tried again; the next dump tries those that do not wait in line. */
-static void note_unpunished(struct guard *guard, struct source *source, int r)
+static void ban_or_observe(struct guard *guard, struct source *source,
+			   const struct offence *offence, usec_t now)
 {
-	guard->reevaluation_wanted = true;
-	if (source->announced & COUNTED_UNPUNISHED)
-		return;
-	source->announced |= COUNTED_UNPUNISHED;
-	if (r == GUARD_HELD_BACK)
-		guard->stats.bans_held_back++;
-	else
-		guard->stats.bans_full++;
-}
+	int r = guard_ban_or_observe(guard, offence, now);
 
-static void ban_or_observe(struct guard *guard, struct source *source, struct ban_reason *reason,
-			   usec_t now)
-{
-	struct prefix prefix = source_prefix(source);
-	int r;
-
-	if (guard->settings->services[source->key.service].observe || guard->unenforceable) {
-		set_standing(guard, source, STANDING_OVER_LIMIT);
-		announce(guard, source, DECISION_OBSERVE, reason, guard->unenforceable, now);
-		return;
-	}
-	r = guard_punish(guard, &prefix, reason, now);
 	if (r == 0)
 		return;
-	note_unpunished(guard, source, r);
 	set_standing(guard, source, STANDING_OVER_LIMIT);
-	announce(guard, source, DECISION_EXEMPT, reason,
-		 r == GUARD_HELD_BACK ? "max_per_minute reached" : "max_bans reached", now);
+	if (r == GUARD_OBSERVING)
+		return;
+	/* the next dump tries those that do not wait in line */
+	guard->reevaluation_wanted = true;
 	/* the breaker closes by itself: the source must not need another connection to be judged then */
 	if (r == GUARD_HELD_BACK)
 		guard_put_pending(guard, source, now);
 }
 
-/* SPEC 5, in its order: never, trusted by name, unknown waits, ban. */
+enum known_by { KNOWN_BY_NAME, KNOWN_BY_PASSWORD };
+
+/* It is only held to verified_concurrent. */
+static void decide_known(struct guard *guard, struct source *source, const struct offence *offence,
+			 enum known_by known_by, uint32_t fresh, usec_t now)
+{
+	static const char *const because[] = { [KNOWN_BY_NAME] = "verified name",
+					       [KNOWN_BY_PASSWORD] = "authenticated" };
+	uint32_t limit = guard->settings->services[offence->service].verified_concurrent;
+
+	if (!limit || source->concurrent <= limit) {
+		set_standing(guard, source, STANDING_EXEMPT);
+		if (guard_announce(guard, offence, DECISION_EXEMPT, because[known_by], now) &&
+		    known_by == KNOWN_BY_PASSWORD)
+			guard->mail_stats.spared++;
+		return;
+	}
+	/* this limit rests on the same counts as the plain one */
+	if (guard->in_doubt) {
+		set_standing(guard, source, STANDING_OVER_LIMIT);
+		return;
+	}
+	offence->reason->limit = LIMIT_VERIFIED_CONCURRENT;
+	fill_reason(guard, source, offence->reason, fresh, now);
+	ban_or_observe(guard, source, offence, now);
+}
+
+/* SPEC 5, in its order: never, known by password or name, unknown waits, ban. */
 static void decide_offence(struct guard *guard, struct source *source, struct ban_reason *reason,
 			   uint32_t fresh, usec_t now)
 {
 	const struct service_settings *service = &guard->settings->services[source->key.service];
-	struct prefix prefix = source_prefix(source);
-	enum never_reason never = guard_never(guard, &prefix, NULL);
+	const struct offence offence = { .source = source_prefix(source),
+					 .service = source->key.service,
+					 .announced = &source->announced,
+					 .reason = reason };
+	enum standing spared;
 
 	fill_reason(guard, source, reason, fresh, now);
-	if (never != NEVER_NOT) {
-		set_standing(guard, source, STANDING_ALLOWED);
-		announce(guard, source, DECISION_EXEMPT, reason, never_reason_name(never), now);
-		return;
+	spared = guard_spare(guard, &offence, now);
+	if (spared != STANDING_NORMAL) {
+		set_standing(guard, source, spared);
+	} else if (settings_spares_authenticated(service) &&
+		   guard_is_authenticated(guard, &offence.source, now)) {
+		decide_known(guard, source, &offence, KNOWN_BY_PASSWORD, fresh, now);
+	} else if (settings_honours_names(service) && reason->ptr_state == PTR_STATE_UNKNOWN) {
+		wait_for_name(guard, source, &offence, now);
+	} else if (settings_honours_names(service) && reason->ptr_state == PTR_STATE_VERIFIED) {
+		guard_trust(guard, &offence.source, now + guard->settings->verified_for, now);
+		decide_known(guard, source, &offence, KNOWN_BY_NAME, fresh, now);
+	} else {
+		ban_or_observe(guard, source, &offence, now);
 	}
-	if (guard_grace_until(guard, &prefix, now)) {
-		set_standing(guard, source, STANDING_EXEMPT);
-		announce(guard, source, DECISION_EXEMPT, reason, "unbanned by an operator", now);
-		return;
-	}
-	if (settings_honours_names(service)) {
-		if (reason->ptr_state == PTR_STATE_UNKNOWN) {
-			wait_for_name(guard, source, reason, now);
-			return;
-		}
-		if (reason->ptr_state == PTR_STATE_VERIFIED) {
-			guard_trust(guard, &prefix, now + guard->settings->verified_for, now);
-			if (!service->verified_concurrent ||
-			    source->concurrent <= service->verified_concurrent) {
-				set_standing(guard, source, STANDING_EXEMPT);
-				announce(guard, source, DECISION_EXEMPT, reason, "verified name",
-					 now);
-				return;
-			}
-			/* this limit rests on the same counts as the plain one */
-			if (guard->in_doubt) {
-				set_standing(guard, source, STANDING_OVER_LIMIT);
-				return;
-			}
-			reason->limit = LIMIT_VERIFIED_CONCURRENT;
-			fill_reason(guard, source, reason, fresh, now);
-		}
-	}
-	ban_or_observe(guard, source, reason, now);
 }
 
 static bool is_over_concurrent(const struct guard *guard, const struct source *source)

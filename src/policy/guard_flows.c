@@ -21,6 +21,7 @@ static void uncount(struct guard *guard, const struct flow *flow, usec_t now)
 	/* the totals follow the flows: they hold when the source was evicted too */
 	guard->stats.established -= established;
 	guard->stats.half_open -= !established;
+	guard_follow_connection(guard, flow, established, false, now);
 	if (!source)
 		return;
 	source_table_count(guard->sources, source, -established, -!established, now);
@@ -80,6 +81,9 @@ static void apply_change(struct guard *guard, struct flow_change *change,
 					       (change->before == FLOW_ESTABLISHED));
 	guard->stats.half_open +=
 		(uint32_t)(is_half_open(change->after) - is_half_open(change->before));
+	/* as the flow itself changed: counting anew under a source is not a beginning */
+	guard_follow_connection(guard, flow, change->before == FLOW_ESTABLISHED,
+				change->after == FLOW_ESTABLISHED, now);
 	source = source_of(guard, change);
 	if (!source) {
 		flow_table_settle(guard->flows, flow);

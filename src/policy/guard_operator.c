@@ -316,6 +316,7 @@ int guard_unban(struct guard *guard, const struct prefix *prefix, usec_t grace, 
 	n = operator_list_inside(guard->lists[GUARD_LIST_BLOCKED], prefix, &first);
 	list_remove(guard, GUARD_LIST_BLOCKED, first, n, GUARD_END_LIFTED, NULL, now);
 	pardon(guard, prefix, grace, now);
+	guard_auth_forgive(guard, prefix);
 	guard_gate_let_in(guard, prefix, now);
 	judge_services(guard, prefix, now);
 	if (!ban && !n && !refusals)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The guard's insides, shared by its files: guard.c (life, time, reading), guard_flows.c (connections),
- * guard_evaluate.c (the decision about a source), guard_bans.c (bans, the ladder, the breakers),
- * guard_operator.c (what operators say), guard_audit.c (the kernel's sets), guard_reload.c, guard_peaks.c
- * (what sources reached), guard_gate.c (packets that wait for a name), guard_gate_judge.c (what a name
- * means for them).
+ * guard_evaluate.c (the decision about a source), guard_offence.c (what all limits share of it),
+ * guard_bans.c (bans, the ladder, the breakers), guard_operator.c (what operators say), guard_audit.c (the
+ * kernel's sets), guard_reload.c, guard_peaks.c (what sources reached), guard_gate.c (packets that wait for
+ * a name), guard_gate_judge.c (what a name means for them), guard_mail.c (whose a line of a mail log is),
+ * guard_auth.c (who failed to authenticate, and who did not).
  */
 #pragma once
 
@@ -14,6 +15,8 @@
 #define KNOWN_SOURCES_MAX 65536
 #define TRUSTED_MAX 65536 /* the size of the kernel's sets trusted4 and trusted6 together */
 #define NO_SERVICE 0xff
+#define CONNECTIONS_REMEMBERED 131072 /* entries of connection_memory.h */
+#define AUTH_SOURCES_MAX 32768
 
 /* What outlives a ban: how many there were, and an operator's pardon. */
 struct known_source {
@@ -62,6 +65,12 @@ struct guard {
 	bool ports_added; /* since it began */
 	bool reevaluation_wanted; /* after the next dump, doubt or not */
 	bool questions_gone; /* some will never be answered: packets may wait in vain */
+	/* the mail logs; NULL without them */
+	struct connection_memory *connections;
+	struct auth_table *auth;
+	uint32_t auth_cursor;
+	usec_t auth_retry; /* some are held back until then; USEC_NEVER: none */
+	struct mail_stats mail_stats; /* without what the tables say of themselves */
 	struct guard_stats stats;
 	struct gate_stats gate_stats; /* without .table */
 };
@@ -75,6 +84,26 @@ void guard_relax(struct guard *guard, struct source *source, usec_t now);
 void guard_put_pending(struct guard *guard, struct source *source, usec_t now);
 void guard_retry_pending(struct guard *guard, usec_t now);
 void guard_ask_name(struct guard *guard, const struct address *address, usec_t now, bool urgent);
+
+/* guard_offence.c */
+/* A source broke a limit of a service. */
+struct offence {
+	struct prefix source;
+	uint8_t service;
+	/* The decisions that were told of in this episode, a bit each, and OFFENCE_UNPUNISHED; the limit's own. */
+	uint8_t *announced;
+	struct ban_reason *reason;
+};
+#define OFFENCE_UNPUNISHED 0x80
+/* Announced once per episode: a decision that stays the same is not news. False: it was. */
+bool guard_announce(struct guard *guard, const struct offence *offence, enum decision_type type,
+		    const char *because, usec_t now);
+/* On the never-list, or just unbanned: announced. STANDING_ALLOWED, STANDING_EXEMPT; STANDING_NORMAL: not
+ * spared. */
+enum standing guard_spare(struct guard *guard, const struct offence *offence, usec_t now);
+/* 0: it is banned. Else it is not, which is announced: GUARD_OBSERVING, GUARD_BANS_FULL,
+ * GUARD_HELD_BACK. */
+int guard_ban_or_observe(struct guard *guard, const struct offence *offence, usec_t now);
 
 /* guard_bans.c */
 struct prefix guard_prefix_of(const struct guard *guard, const struct address *address);
@@ -148,6 +177,29 @@ void guard_gate_map_services(struct guard *guard, const struct guard_settings *s
 void guard_gate_review(struct guard *guard, usec_t now);
 /* Removes up to budget sources that are forgotten; true: there may be more. */
 bool guard_gate_forget(struct guard *guard, unsigned budget, usec_t now);
+
+/* guard_mail.c */
+int guard_mail_new(struct guard *guard, const struct siphash_key *key) MUST_CHECK;
+void guard_mail_free(struct guard *guard);
+/* A connection was established, or is not any more: for every change of a flow. */
+void guard_follow_connection(struct guard *guard, const struct flow *flow, bool was_established,
+			     bool is_established, usec_t now);
+
+/* guard_auth.c; all but the first two also without mail logs */
+/* The client of a connection to the port failed, or succeeded, count times. */
+void guard_auth_failed(struct guard *guard, const struct mail_reading *reading, uint16_t local_port,
+		       uint32_t count, usec_t now);
+void guard_auth_succeeded(struct guard *guard, const struct mail_reading *reading, uint32_t count,
+			  usec_t now);
+bool guard_is_authenticated(const struct guard *guard, const struct prefix *source, usec_t now);
+/* Its failures so far do not count any more. */
+void guard_auth_forgive(struct guard *guard, const struct prefix *source);
+/* Under new settings. */
+void guard_auth_review(struct guard *guard, usec_t now);
+/* Those that were held back, at guard->auth_retry. */
+void guard_auth_retry(struct guard *guard, usec_t now);
+/* Up to budget sources: forgets what is over. */
+void guard_auth_keep_house(struct guard *guard, unsigned budget, usec_t now);
 
 /* guard_peaks.c */
 /* If it is worth it and was not told yet. */

@@ -83,10 +83,12 @@ static void recount_flows(struct guard *guard, usec_t now)
 		flow->source = (struct hash_handle){ 0 };
 		if (flow->phase == FLOW_CLOSED)
 			continue;
-		if (flow->service == NO_SERVICE)
-			flow_table_remove(guard->flows, flow);
-		else
+		if (flow->service != NO_SERVICE) {
 			count_flow(guard, flow, now);
+			continue;
+		}
+		guard_follow_connection(guard, flow, flow->phase == FLOW_ESTABLISHED, false, now);
+		flow_table_remove(guard->flows, flow);
 	}
 }
 
@@ -133,6 +135,7 @@ int guard_reload(struct guard *guard, const struct guard_settings *settings, use
 	guard_gate_review(guard, now);
 	guard_lift_allowed(guard, now);
 	evaluate_all(guard, now);
+	guard_auth_review(guard, now);
 	return 0;
 }
 

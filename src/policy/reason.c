@@ -9,6 +9,7 @@
 #include "smtpguard/base/parse.h"
 
 #define OPERATOR_WORD "operator"
+#define FAILURES_WORD "auth-failures"
 
 static const char *const limit_names[LIMIT_KINDS] = {
 	[LIMIT_NONE] = "none",
@@ -17,6 +18,7 @@ static const char *const limit_names[LIMIT_KINDS] = {
 	[LIMIT_VERIFIED_CONCURRENT] = "verified_concurrent",
 	[LIMIT_OPERATOR] = OPERATOR_WORD,
 	[LIMIT_REVERSE_DNS] = "reverse_dns",
+	[LIMIT_AUTH_FAILURES] = FAILURES_WORD,
 };
 
 /* unknown has no words: either the service ignores names, or the ban does not rest on one */
@@ -45,22 +47,31 @@ const char *ptr_state_name(enum ptr_state state)
 	return (unsigned)state < PTR_STATES ? names[state] : "unknown";
 }
 
-const char *reason_format(const struct ban_reason *reason, char text[static REASON_COMMENT_MAX])
+static void format_operator(const struct ban_reason *reason, char text[static REASON_COMMENT_MAX])
+{
+	/* a comment has room for a little less than the reason it was given with */
+	snprintf(text, REASON_COMMENT_MAX, "%s%s%.*s", OPERATOR_WORD, reason->text[0] ? ": " : "",
+		 (int)(REASON_COMMENT_MAX - sizeof(OPERATOR_WORD ": ")), reason->text);
+}
+
+static void format_failures(const struct ban_reason *reason, char text[static REASON_COMMENT_MAX])
+{
+	char window[DURATION_TEXT_MAX];
+	size_t used;
+
+	snprintf(text, REASON_COMMENT_MAX, "%s %u/%u %s/%s", reason->service, reason->observed,
+		 reason->allowed, FAILURES_WORD, window_format(reason->window, window));
+	used = strlen(text);
+	if (reason->text[0])
+		snprintf(text + used, REASON_COMMENT_MAX - used, "; %.*s",
+			 (int)(REASON_COMMENT_MAX - used - sizeof("; ")), reason->text);
+}
+
+static void format_by_name(const struct ban_reason *reason, char text[static REASON_COMMENT_MAX])
 {
 	char window[DURATION_TEXT_MAX + 1] = "";
 	const char *words = NULL;
 
-	if (reason->limit == LIMIT_OPERATOR) {
-		/* a comment has room for a little less than the reason it was given with */
-		snprintf(text, REASON_COMMENT_MAX, "%s%s%.*s", OPERATOR_WORD,
-			 reason->text[0] ? ": " : "",
-			 (int)(REASON_COMMENT_MAX - sizeof(OPERATOR_WORD ": ")), reason->text);
-		return text;
-	}
-	if (reason->limit == LIMIT_NONE) {
-		snprintf(text, REASON_COMMENT_MAX, "%s", reason->text);
-		return text;
-	}
 	if (reason->limit == LIMIT_NEW) {
 		window[0] = '/';
 		window_format(reason->window, window + 1);
@@ -70,11 +81,28 @@ const char *reason_format(const struct ban_reason *reason, char text[static REAS
 	if (reason->limit == LIMIT_REVERSE_DNS) {
 		snprintf(text, REASON_COMMENT_MAX, "%s %s%s%s", reason->service,
 			 limit_kind_name(reason->limit), words ? "; " : "", words ? words : "");
-		return text;
+		return;
 	}
 	snprintf(text, REASON_COMMENT_MAX, "%s %u>%u %s%s%s%s", reason->service, reason->observed,
 		 reason->allowed, limit_kind_name(reason->limit), window, words ? "; " : "",
 		 words ? words : "");
+}
+
+const char *reason_format(const struct ban_reason *reason, char text[static REASON_COMMENT_MAX])
+{
+	switch (reason->limit) {
+	case LIMIT_NONE:
+		snprintf(text, REASON_COMMENT_MAX, "%s", reason->text);
+		break;
+	case LIMIT_OPERATOR:
+		format_operator(reason, text);
+		break;
+	case LIMIT_AUTH_FAILURES:
+		format_failures(reason, text);
+		break;
+	default:
+		format_by_name(reason, text);
+	}
 	return text;
 }
 
@@ -140,12 +168,39 @@ static int parse_refusal(const char *comment, struct ban_reason *reason)
 	return parse_ptr_words(comment + end, reason);
 }
 
+/* The accounts are what somebody typed, and stand behind all that we wrote. */
+static int parse_failures(const char *comment, struct ban_reason *reason)
+{
+	char service[SERVICE_NAME_MAX], window[DURATION_TEXT_MAX];
+	int end = 0;
+
+	/* the widths are SERVICE_NAME_MAX - 1 and DURATION_TEXT_MAX - 1 */
+	if (sscanf(comment, "%23[a-z0-9_-] %9u/%9u " FAILURES_WORD "/%31[0-9a-z]%n", service,
+		   &reason->observed, &reason->allowed, window, &end) != 4 ||
+	    parse_duration(window, &reason->window))
+		return -1;
+	comment += end;
+	if (*comment && strncmp(comment, "; ", 2) != 0)
+		return -1;
+	reason->limit = LIMIT_AUTH_FAILURES;
+	snprintf(reason->service, sizeof(reason->service), "%s", service);
+	if (*comment)
+		escape_once(reason->text, sizeof(reason->text), comment + 2, strlen(comment + 2));
+	return 0;
+}
+
 void reason_parse(const char *comment, struct ban_reason *ret_reason)
 {
 	size_t word = strlen(OPERATOR_WORD);
 	struct ban_reason reason = { .limit = LIMIT_NONE };
 
 	if (parse_counted(comment, &reason) == 0) {
+		reason.peak = reason.observed;
+		*ret_reason = reason;
+		return;
+	}
+	reason = (struct ban_reason){ .limit = LIMIT_NONE };
+	if (parse_failures(comment, &reason) == 0) {
 		reason.peak = reason.observed;
 		*ret_reason = reason;
 		return;

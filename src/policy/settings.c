@@ -21,6 +21,11 @@ int settings_service_of_port(const struct guard_settings *settings, uint16_t por
 	return -1;
 }
 
+bool settings_spares_authenticated(const struct service_settings *service)
+{
+	return !service_has_port(service, 25);
+}
+
 int settings_service_by_name(const struct guard_settings *settings, const char *name)
 {
 	for (unsigned i = 0; i < settings->n_services; i++) {
@@ -87,7 +92,7 @@ void settings_defaults(struct guard_settings *ret_settings)
 				.n_ports = 1,
 				.concurrent = 10,
 				.new_count = 10,
-				.new_window = 300 * USEC_PER_SEC,
+				.new_window = NEW_WINDOW_DEFAULT,
 				.reverse_dns = REVERSE_DNS_EXEMPT,
 				.reverse_dns_test = REVERSE_DNS_TEST_FCRDNS,
 				.verified_concurrent = 100,
@@ -99,7 +104,7 @@ void settings_defaults(struct guard_settings *ret_settings)
 				.n_ports = 2,
 				.concurrent = 30,
 				.new_count = 100,
-				.new_window = 300 * USEC_PER_SEC,
+				.new_window = NEW_WINDOW_DEFAULT,
 				.reverse_dns = REVERSE_DNS_IGNORE,
 				.reverse_dns_test = REVERSE_DNS_TEST_FCRDNS,
 				.verified_concurrent = 100,
@@ -139,6 +144,11 @@ void settings_defaults(struct guard_settings *ret_settings)
 			.queue = 25,
 			.hold = USEC_PER_SEC,
 			.max_held = 1024,
+		},
+		.mail = {
+			.auth_failures = 20,
+			.auth_window = 3600 * USEC_PER_SEC,
+			.account_networks = 5,
 		},
 	};
 

@@ -50,6 +50,22 @@ static const struct {
 			    1u << PARAMETER_SERVICE | 1u << PARAMETER_SOURCE |
 				    1u << PARAMETER_SINCE | 1u << PARAMETER_LIMIT,
 			    false },
+	[CONTROL_AUTH_FAILURES] = { "auth-failures",
+				    "auth-failures [by=account|source|day[,..]] [account=TEXT] "
+				    "[source=ADDR[/LEN]] [since=7d|TIME] [limit=N]",
+				    ARGUMENT_NONE,
+				    1u << PARAMETER_BY | 1u << PARAMETER_ACCOUNT |
+					    1u << PARAMETER_SOURCE | 1u << PARAMETER_SINCE |
+					    1u << PARAMETER_LIMIT,
+				    false },
+	[CONTROL_ACCOUNTS] = { "accounts",
+			       "accounts [min_networks=N] [account=TEXT] [source=ADDR[/LEN]] "
+			       "[since=7d|TIME] [limit=N]",
+			       ARGUMENT_NONE,
+			       1u << PARAMETER_MIN_NETWORKS | 1u << PARAMETER_ACCOUNT |
+				       1u << PARAMETER_SOURCE | 1u << PARAMETER_SINCE |
+				       1u << PARAMETER_LIMIT,
+			       false },
 	[CONTROL_METRICS] = { "metrics", "metrics", ARGUMENT_NONE, 0, false },
 	[CONTROL_MODE] = { "mode", "mode [enforce|observe]", ARGUMENT_MODE, 0, true },
 	[CONTROL_ALLOW_ADD] = { "allow add",
@@ -244,8 +260,9 @@ static int read_verb(struct control_parser *parser)
 	}
 	return control_parser_fail(
 		parser,
-		"%s%s%s; allowed: status, sources, bans, explain, history, peaks, events, metrics, "
-		"ban, unban, allow add, allow remove, allow list, mode, reload, flush",
+		"%s%s%s; allowed: status, sources, bans, explain, history, peaks, auth-failures, "
+		"accounts, events, metrics, ban, unban, allow add, allow remove, allow list, mode, "
+		"reload, flush",
 		r ? "unknown command '" : "no command",
 		r ? control_parser_shown(buffer, word.name) : "", r ? "'" : "");
 }
@@ -267,6 +284,9 @@ static int read_rest(struct control_parser *parser)
 	     verbs[verb].argument == ARGUMENT_ADDRESS_OR_ALL) &&
 	    !parser->command->has_prefix && !parser->command->all)
 		return control_parser_fail(parser, "address missing; usage: %s", verbs[verb].usage);
+	if (parser->command->min_networks && parser->command->has_prefix)
+		return control_parser_fail(parser, "min_networks: not together with source; usage: %s",
+					   verbs[verb].usage);
 	return 0;
 }
 

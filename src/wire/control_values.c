@@ -14,11 +14,13 @@
 #define YEAR_FIRST 1970 /* the wall clock begins there */
 
 static const char *const parameter_names[PARAMETERS] = {
-	[PARAMETER_ALL] = "all",	 [PARAMETER_COMMENT] = "comment",
+	[PARAMETER_ACCOUNT] = "account", [PARAMETER_ALL] = "all",
+	[PARAMETER_BY] = "by",		 [PARAMETER_COMMENT] = "comment",
 	[PARAMETER_FOR] = "for",	 [PARAMETER_LIMIT] = "limit",
 	[PARAMETER_REASON] = "reason",	 [PARAMETER_SERVICE] = "service",
 	[PARAMETER_SINCE] = "since",	 [PARAMETER_SORT] = "sort",
 	[PARAMETER_SOURCE] = "source",	 [PARAMETER_TRUST] = "trust",
+	[PARAMETER_MIN_NETWORKS] = "min_networks",
 };
 
 const char *control_parameter_name(enum control_parameter parameter)
@@ -188,16 +190,67 @@ static int read_since(struct control_parser *parser, const char *text)
 
 /* --- the others --- */
 
-static int read_limit(struct control_parser *parser, const char *text)
+static int read_count(struct control_parser *parser, const char *name, const char *text,
+		      uint32_t *ret_count)
 {
 	char buffer[QUOTED_TEXT_MAX];
 	uint64_t value;
 
 	if (parse_number(text, 1, CONTROL_LIMIT_MAX, &value) < 0)
-		return control_parser_fail(parser,
-					   "limit: '%s' is not allowed; allowed: 1 to %d",
-					   control_parser_shown(buffer, text), CONTROL_LIMIT_MAX);
-	parser->command->limit = (uint32_t)value;
+		return control_parser_fail(parser, "%s: '%s' is not allowed; allowed: 1 to %d",
+					   name, control_parser_shown(buffer, text),
+					   CONTROL_LIMIT_MAX);
+	*ret_count = (uint32_t)value;
+	return 0;
+}
+
+/* As answers show accounts: every backslash begins a \xNN. */
+static bool is_escaped(const char *text)
+{
+	while ((text = strchr(text, '\\'))) {
+		if (text[1] != 'x' || strspn(text + 2, "0123456789abcdef") < 2)
+			return false;
+		text += 4;
+	}
+	return true;
+}
+
+/* What an answer showed finds the same account again, and so does what the client typed. */
+static void read_account(struct control_parser *parser, const char *text)
+{
+	struct control_command *command = parser->command;
+
+	if (is_escaped(text))
+		escape_once(command->account, sizeof(command->account), text, strlen(text));
+	else
+		escape(command->account, sizeof(command->account), text, strlen(text));
+	command->has_account = true;
+}
+
+static int read_by(struct control_parser *parser, const char *text)
+{
+	static const char *const names[] = { "account", "source", "day" };
+	char buffer[QUOTED_TEXT_MAX];
+	unsigned by = 0;
+
+	for (const char *p = text;; p++) {
+		size_t length = strcspn(p, ",");
+		unsigned found = 0;
+
+		for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+			if (strlen(names[i]) == length && !strncmp(p, names[i], length))
+				found = 1u << i;
+		if (!found || by & found)
+			return control_parser_fail(parser,
+						   "by: '%s' is not allowed; allowed: account, source, "
+						   "day, or several of them with commas between",
+						   control_parser_shown(buffer, text));
+		by |= found;
+		p += length;
+		if (!*p)
+			break;
+	}
+	parser->command->by = by;
 	return 0;
 }
 
@@ -250,14 +303,21 @@ int control_value_read(struct control_parser *parser, enum control_parameter par
 		       const char *text)
 {
 	switch (parameter) {
+	case PARAMETER_ACCOUNT:
+		read_account(parser, text);
+		return 0;
 	case PARAMETER_ALL:
 		return read_all(parser, text);
+	case PARAMETER_BY:
+		return read_by(parser, text);
 	case PARAMETER_FOR:
 	case PARAMETER_TRUST:
 		return read_duration(parser, parameter_names[parameter], text,
 				     parameter == PARAMETER_FOR);
 	case PARAMETER_LIMIT:
-		return read_limit(parser, text);
+		return read_count(parser, "limit", text, &parser->command->limit);
+	case PARAMETER_MIN_NETWORKS:
+		return read_count(parser, "min_networks", text, &parser->command->min_networks);
 	case PARAMETER_COMMENT:
 	case PARAMETER_REASON:
 		/* cut rather than refused: the ban matters more than its text */

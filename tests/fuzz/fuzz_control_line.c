@@ -34,6 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else {
 		require_printable(command.reason, sizeof(command.reason));
 		require_printable(command.service, sizeof(command.service));
+		require_printable(command.account, sizeof(command.account));
 		if ((unsigned)command.verb >= CONTROL_VERBS ||
 		    command.limit > CONTROL_LIMIT_MAX)
 			abort();
@@ -47,7 +48,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (command.has_length && !command.has_prefix)
 			abort();
 		if ((command.since || command.since_wall) && command.verb != CONTROL_HISTORY &&
-		    command.verb != CONTROL_PEAKS)
+		    command.verb != CONTROL_PEAKS && command.verb != CONTROL_AUTH_FAILURES &&
+		    command.verb != CONTROL_ACCOUNTS)
+			abort();
+		if (command.by > 7 || (command.by && command.verb != CONTROL_AUTH_FAILURES))
+			abort();
+		if (command.min_networks > CONTROL_LIMIT_MAX ||
+		    (command.min_networks &&
+		     (command.verb != CONTROL_ACCOUNTS || command.has_prefix)))
+			abort();
+		if (command.account[0] && !command.has_account)
 			abort();
 		if (command.since > CONTROL_DURATION_MAX || (command.since && command.since_wall))
 			abort();

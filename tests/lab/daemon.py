@@ -62,6 +62,7 @@ class Daemon:
         self.environment = dict(os.environ, **(environment or {}))
         self.environment.setdefault("SMTPGUARD_RESOLVER",
                                     lab.program("src/smtpguard-resolver"))
+        self.environment.setdefault("SMTPGUARD_MAILLOG", lab.program("src/smtpguard-maillog"))
         self.process = None
 
     def configure(self, **changes):
@@ -109,11 +110,11 @@ class Daemon:
         """Behind a wrapper (strace) the daemon is its child."""
         return children(self.process.pid)[0] if self.wrapper else self.process.pid
 
-    def worker(self):
-        """The resolver's process id, or None."""
+    def worker(self, name="smtpguard-resolver"):
+        """The worker's process id, or None."""
         for pid in children(self.pid()):
             with open(f"/proc/{pid}/comm") as comm:
-                if comm.read().startswith("smtpguard-resol"):
+                if comm.read().strip() == name[:15]:
                     return pid
         return None
 

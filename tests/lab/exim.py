@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A real Exim on ports 25, 465 and 587 of a namespace: accepts every mail, delivers to nowhere."""
+"""A real Exim on ports 25, 465 and 587 of a namespace: accepts every mail, delivers to nowhere. Its one account
+is exim.ACCOUNT with exim.PASSWORD."""
 import os
 import shutil
 import signal
 import subprocess
 
 import lab
+
+ACCOUNT, PASSWORD = "user@example.test", "right"
 
 CONFIGURATION = """\
 primary_hostname = mx.test
@@ -28,6 +31,8 @@ smtp_accept_reserve = 0
 smtp_connect_backlog = 256
 smtp_receive_timeout = 10m
 log_selector = +smtp_connection +incoming_port +incoming_interface
+# as cPanel has it: HELO may be any text
+helo_accept_junk_hosts = *
 acl_smtp_rcpt = acl_rcpt
 keep_environment =
 
@@ -49,6 +54,11 @@ null:
 begin retry
 begin rewrite
 begin authenticators
+dovecot_plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_condition = ${{if and {{{{eq {{$auth2}}{{{account}}}}}{{eq {{$auth3}}{{{password}}}}}}}}}
+  server_set_id = $auth2
 """
 
 
@@ -72,7 +82,7 @@ class Exim:
         path = os.path.join(directory, "exim.conf")
         with open(path, "w") as out:
             out.write(CONFIGURATION.format(directory=directory, user=user, group=group,
-                                           slots=slots))
+                                           slots=slots, account=ACCOUNT, password=PASSWORD))
         os.chmod(path, 0o644)
         self.output = open(os.path.join(directory, "out"), "w")
         # a group of its own: the children that serve connections end with it
@@ -92,8 +102,11 @@ class Exim:
         with open(f"/proc/{pid}/task/{pid}/children") as children:
             return len(children.read().split())
 
+    def main_log(self):
+        return os.path.join(self.directory, "log", "mainlog")
+
     def log(self):
-        path = os.path.join(self.directory, "log", "mainlog")
+        path = self.main_log()
         text = open(path).read() if os.path.exists(path) else ""
         return text + open(self.output.name).read()
 

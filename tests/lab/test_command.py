@@ -70,7 +70,10 @@ def in_ledger(daemon, source):
 @pytest.fixture
 def banned(sink, guard, load):
     """(daemon, source): one source was banned by its limit and is in the ledger."""
-    daemon = guard(bans={"forget_after": "7d"})
+    log = os.path.join(sink.mkdir("log"), "mainlog")
+    open(log, "w").close()
+    daemon = guard(bans={"forget_after": "7d"},
+                   mail_logs={"enabled": True, "exim": log, "mail": "", "cpanel": ""})
     source = sink.sources()
     load.open(source, 11)
     assert lab.eventually(lambda: sink.banned(source))

@@ -41,9 +41,13 @@ def complaints(definition, answer):
 
 
 def verbs():
-    found = re.findall(r'\[CONTROL_\w+\] = \{\s*"([a-z ]+)"', read(VERBS))
+    found = re.findall(r'\[CONTROL_\w+\] = \{\s*"([a-z -]+)"', read(VERBS))
     assert len(found) >= 15
     return found
+
+
+def definition_of(verb):
+    return verb.replace(" ", "_").replace("-", "_")
 
 
 def verb_of(line):
@@ -58,7 +62,7 @@ class Asker:
 
     def __call__(self, line, refused=None):
         answer = self.daemon.ask(line)
-        definition = "error" if refused else verb_of(line).replace(" ", "_")
+        definition = "error" if refused else definition_of(verb_of(line))
         assert answer["ok"] is not bool(refused), (line, answer)
         assert not refused or answer["code"] == refused, (line, answer)
         assert complaints(definition, answer) == [], line
@@ -74,8 +78,13 @@ class Asker:
             self(f"explain {source}")
             self(f"bans source={source}")
         assert lab.eventually(lambda: self.daemon.ask("history")["ok"])
-        for line in ("history", "history since=1h limit=3", "peaks", "peaks since=7d service=smtp"):
+        for line in ("history", "history since=1h limit=3", "peaks", "peaks since=7d service=smtp",
+                     "auth-failures", "auth-failures by=day,source since=7d limit=5",
+                     "accounts", "accounts min_networks=1 since=7d"):
             self(line)
+        for source in sources:
+            self(f"auth-failures source={source} by=account,source,day")
+            self(f"accounts source={source}")
 
 
 def decisions(events):
@@ -124,7 +133,7 @@ def test_a_day_of_a_daemon(sink, guard, load, events):
     asker("flush")
     asker("flush all=1")
     asker("status")
-    assert asker.asked == {verb.replace(" ", "_") for verb in verbs()} - {"events"}
+    assert asker.asked == {definition_of(verb) for verb in verbs()} - {"events"}
 
     with daemon.client() as client:
         assert complaints("events", client.ask("events")) == []
@@ -204,7 +213,7 @@ def test_without_a_ledger(sink, guard, tmp_path):
     (tmp_path / "file").write_text("")
     daemon = guard(ledger={"path": str(tmp_path / "file" / "ledger.db")})
     asker = Asker(daemon)
-    for line in ("history", "peaks"):
+    for line in ("history", "peaks", "auth-failures", "accounts"):
         asker(line, refused="ledger-unavailable")
     asker("status")
     asker("metrics")
@@ -230,7 +239,7 @@ def properties(schema):
 def test_schema_is_a_schema():
     jsonschema.Draft7Validator.check_schema(WHOLE)
     referred = {one["$ref"].rsplit("/", 1)[1] for one in WHOLE["anyOf"]}
-    assert referred == {verb.replace(" ", "_") for verb in verbs()} | {"decision", "error"}
+    assert referred == {definition_of(verb) for verb in verbs()} | {"decision", "error"}
     assert referred <= set(WHOLE["definitions"])
 
 
@@ -266,6 +275,7 @@ def test_examples_of_the_protocol_are_valid():
 # --- the command passes them on ---
 
 @pytest.mark.parametrize("words", (["sources", "--all"], ["bans"], ["history"], ["metrics"], ["mode"],
+                                   ["auth-failures"], ["accounts"],
                                    ["allow", "list"], ["reload"], ["ban", "10.77.212.1", "--for", "1h"],
                                    ["unban", "10.77.212.2"], ["flush"]))
 def test_command_prints_the_answer(sink, guard, words):
@@ -274,4 +284,5 @@ def test_command_prints_the_answer(sink, guard, words):
         assert daemon.ask(f"ban {words[1]}")["ok"]
     code, out, err = daemon.command("--json", *words)
     assert code == 0 and not err
-    assert complaints("_".join(words[:2]) if words[0] == "allow" else words[0], json.loads(out)) == []
+    assert complaints("allow_list" if words[0] == "allow" else definition_of(words[0]),
+                      json.loads(out)) == []

@@ -116,6 +116,14 @@ void check(struct story *story)
 		check_gate(story);
 		return;
 	}
+	if (!strcmp(key, "auth")) {
+		check_auth(story);
+		return;
+	}
+	if (!strcmp(key, "mail")) {
+		check_mail(story);
+		return;
+	}
 	guard_stats(story->guard, story->now, &stats);
 	wanted = number_of(story, next(story));
 	const struct {

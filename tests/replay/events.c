@@ -375,7 +375,7 @@ void event(struct story *story)
 		{ "audit", audit },	    { "element", element },
 		{ "unenforceable", unenforceable }, { "enforceable", enforceable },
 		{ "packet", packet },	    { "gate-release", gate_release },
-		{ "gate-closed", gate_closed },
+		{ "gate-closed", gate_closed }, { "mail", mail },
 		{ "reload", reload },	    { "wait", nothing },
 		{ "day", day },		    { "tell-peaks", tell_peaks },
 	};

@@ -191,6 +191,19 @@ static void set_switch(struct story *story, bool *value)
 	*value = choose(story, words);
 }
 
+static bool set_of_mail_logs(struct story *story, struct mail_settings *mail, const char *key)
+{
+	if (!strcmp(key, "mail_logs.enabled"))
+		set_switch(story, &mail->enabled);
+	else if (strcmp(key, "mail_logs.auth_failures") != 0)
+		return false;
+	else if (accept(story, "off"))
+		mail->auth_failures = 0;
+	else if (parse_window(next(story), &mail->auth_failures, &mail->auth_window))
+		fail(story, "not a window");
+	return true;
+}
+
 void set(struct story *story)
 {
 	static const struct named modes[] = { { "enforce", false }, { "observe", true }, { NULL, 0 } };
@@ -208,7 +221,8 @@ void set(struct story *story)
 		set_switch(story, &settings->enforcement.close_connections);
 		return;
 	}
-	if (set_number(story, settings, key) || set_duration(story, settings, key))
+	if (set_number(story, settings, key) || set_duration(story, settings, key) ||
+	    set_of_mail_logs(story, &settings->mail, key))
 		return;
 	if (!dot)
 		fail(story, "no such setting: %s", key);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A story being played: shared by replay.c (lines and time), words.c (the words of a line), settings.c,
- * events.c (what goes in), ops.c (what comes out) and checks.c (what can be looked at).
+ * events.c and mail.c (what goes in), ops.c (what comes out) and checks.c (what can be looked at).
  */
 #pragma once
 
@@ -35,6 +35,11 @@ struct story {
 struct named {
 	const char *name;
 	int value;
+};
+
+struct counter {
+	const char *name; /* NULL: the last one */
+	uint64_t value;
 };
 
 /* words.c; whatever does not fit ends the program with a message */
@@ -75,6 +80,11 @@ void nothing_left(struct story *story);
 /* events.c */
 void event(struct story *story);
 void check(struct story *story);
+
+/* mail.c */
+void mail(struct story *story);
+void check_auth(struct story *story);
+void check_mail(struct story *story);
 
 /* replay.c: ticks on the way happen when the guard asks for them. */
 void advance(struct story *story, usec_t to);

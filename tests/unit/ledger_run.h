@@ -16,8 +16,11 @@
 struct heard {
 	unsigned entries, ended, past, loaded, snapshots, changes;
 	unsigned entries_at_loaded;
+	unsigned places, places_at_loaded, alerts;
 	struct ledger_entry last;
 	struct ledger_past last_past;
+	struct log_places last_places;
+	struct ledger_account_alert last_alert;
 };
 
 static char directory[64], path[96];
@@ -70,12 +73,29 @@ static void on_past(void *userdata, const struct ledger_past *past)
 	h->last_past = *past;
 }
 
+static void on_places(void *userdata, const struct log_places *places)
+{
+	struct heard *h = userdata;
+
+	h->places++;
+	h->last_places = *places;
+}
+
+static void on_alert(void *userdata, const struct ledger_account_alert *alert)
+{
+	struct heard *h = userdata;
+
+	h->alerts++;
+	h->last_alert = *alert;
+}
+
 static void on_loaded(void *userdata)
 {
 	struct heard *h = userdata;
 
 	h->loaded++;
 	h->entries_at_loaded = h->entries;
+	h->places_at_loaded = h->places;
 }
 
 static void on_snapshot_wanted(void *userdata)
@@ -96,6 +116,8 @@ static const struct ledger_handlers handlers = {
 	.entry = on_entry,
 	.ended = on_ended,
 	.past = on_past,
+	.places = on_places,
+	.account_alert = on_alert,
 	.loaded = on_loaded,
 	.snapshot_wanted = on_snapshot_wanted,
 	.state_changed = on_state_changed,
@@ -131,7 +153,8 @@ static void open_ledger(void)
 {
 	struct ledger_settings settings = { .path = path,
 					    .keep = HOURS(24 * 90),
-					    .forget_after = HOURS(24 * 7) };
+					    .forget_after = HOURS(24 * 7),
+					    .account_networks = 2 };
 
 	heard = (struct heard){ 0 };
 	assert_int_equal(ledger_open(&ledger, event, &settings, &handlers), 0);

@@ -44,7 +44,7 @@ static inline void sink(void *userdata, const struct guard_op *op)
 }
 
 /* gated: smtp wants a name that resolves back, submission any PTR. */
-static inline int setup_with(void **state, bool gated)
+static inline int setup_with(void **state, bool gated, bool mail_logs)
 {
 	static const struct siphash_key key = { { 1 } };
 	static struct fixture fixture;
@@ -56,6 +56,7 @@ static inline int setup_with(void **state, bool gated)
 		fixture.settings.services[i].reverse_dns = REVERSE_DNS_REQUIRE;
 	fixture.settings.services[1].reverse_dns_test = REVERSE_DNS_TEST_PTR;
 	fixture.gate.wanted = gated;
+	fixture.settings.mail.enabled = mail_logs;
 	fixture.settings.max_sources = 4096;
 	fixture.settings.max_flows = 4096;
 	fixture.settings.bans.max_bans = 512;
@@ -85,7 +86,7 @@ static inline int setup_with(void **state, bool gated)
 
 static inline int setup(void **state)
 {
-	return setup_with(state, false);
+	return setup_with(state, false, false);
 }
 
 static inline int teardown(void **state)

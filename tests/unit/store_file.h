@@ -43,7 +43,7 @@ static void open_store(struct store *store, bool expect_created)
 	assert_int_equal(created, expect_created);
 }
 
-static struct ledger_entry ban(const char *source, usec_t since, usec_t until)
+static inline struct ledger_entry ban(const char *source, usec_t since, usec_t until)
 {
 	struct ledger_entry entry = { .kind = LEDGER_BAN,
 				      .source = pfx(source),
@@ -63,7 +63,7 @@ static struct ledger_entry ban(const char *source, usec_t since, usec_t until)
 	return entry;
 }
 
-static int64_t number(struct store *store, const char *sql)
+static inline int64_t number(struct store *store, const char *sql)
 {
 	sqlite3_stmt *statement;
 	int64_t value;

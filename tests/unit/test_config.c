@@ -391,6 +391,10 @@ static void same_settings(const struct guard_settings *a, const struct guard_set
 	assert_int_equal(a->gate.queue, b->gate.queue);
 	assert_int_equal(a->gate.hold, b->gate.hold);
 	assert_int_equal(a->gate.max_held, b->gate.max_held);
+	assert_int_equal(a->mail.enabled, b->mail.enabled);
+	assert_int_equal(a->mail.auth_failures, b->mail.auth_failures);
+	assert_int_equal(a->mail.auth_window, b->mail.auth_window);
+	assert_int_equal(a->mail.account_networks, b->mail.account_networks);
 }
 
 static void is_default(const struct config *config)
@@ -404,6 +408,10 @@ static void is_default(const struct config *config)
 	assert_int_equal(config->guard.gate.max_held, 1024);
 	assert_int_equal(config->resolver_tries, 2);
 	assert_string_equal(config->resolver_servers, "");
+	assert_string_equal(config->mail_log_paths[MAIL_LOG_EXIM], "/var/log/exim_mainlog");
+	assert_string_equal(config->mail_log_paths[MAIL_LOG_MAIL], "/var/log/maillog");
+	assert_string_equal(config->mail_log_paths[MAIL_LOG_CPANEL],
+			    "/usr/local/cpanel/logs/login_log");
 	assert_string_equal(config->ledger_path, SMTPGUARD_LEDGER_PATH);
 	assert_int_equal(config->ledger_keep, 90 * 86400 * USEC_PER_SEC);
 	assert_string_equal(config->control_path, SMTPGUARD_SOCKET_PATH);
@@ -707,6 +715,78 @@ static void ledger_path_fits(void **state UNUSED)
 	}
 }
 
+static void mail_logs_as_given(void **state UNUSED)
+{
+	struct config *config = load_good("mail_logs: { enabled = true; exim = \"/srv/exim\"; "
+					  "mail = \"\"; cpanel = \"\"; auth_failures = \"60000/7d\"; "
+					  "account_networks = 255; };");
+	const struct mail_settings *mail = &config->guard.mail;
+
+	assert_true(mail->enabled);
+	assert_string_equal(config->mail_log_paths[MAIL_LOG_EXIM], "/srv/exim");
+	assert_string_equal(config->mail_log_paths[MAIL_LOG_MAIL], "");
+	assert_string_equal(config->mail_log_paths[MAIL_LOG_CPANEL], "");
+	assert_int_equal(mail->auth_failures, 60000);
+	assert_int_equal(mail->auth_window, 7 * 86400 * USEC_PER_SEC);
+	assert_int_equal(mail->account_networks, 255);
+	config_free(config);
+
+	config = load_good("mail_logs: { auth_failures = \"off\"; account_networks = \"off\"; };");
+	mail = &config->guard.mail;
+	assert_false(mail->enabled);
+	assert_int_equal(mail->auth_failures, 0);
+	assert_int_equal(mail->auth_window, 3600 * USEC_PER_SEC);
+	assert_int_equal(mail->account_networks, 0);
+	config_free(config);
+	config = load_good("mail_logs: { auth_failures = \"1/1s\"; account_networks = 0; };");
+	assert_int_equal(config->guard.mail.auth_failures, 1);
+	assert_int_equal(config->guard.mail.auth_window, USEC_PER_SEC);
+	assert_int_equal(config->guard.mail.account_networks, 0);
+	config_free(config);
+	/* nothing to follow, and nobody who wants it */
+	config_free(load_good("mail_logs: { exim = \"\"; mail = \"\"; cpanel = \"\"; };"));
+}
+
+static void mail_log_paths_fit(void **state UNUSED)
+{
+	static const char *const bad[] = { "/", "maillog", "./maillog", "/var/log/", " " };
+	static const char *const keys[MAIL_LOGS] = { "exim", "mail", "cpanel" };
+	char text[512], expected[512], path[CONFIG_PATH_MAX + 1] = "/";
+
+	memset(path + 1, 'x', CONFIG_PATH_MAX - 2);
+	for (unsigned i = 0; i < MAIL_LOGS; i++) {
+		struct config *config;
+
+		snprintf(text, sizeof(text), "mail_logs: { %s = \"%s\"; };", keys[i], path);
+		config = load_good(text);
+		assert_string_equal(config->mail_log_paths[i], path);
+		config_free(config);
+		snprintf(text, sizeof(text), "mail_logs: { %s = \"%sx\"; };", keys[i], path);
+		write_file("bad.conf", text);
+		assert_int_equal(load(path_of("bad.conf"), false, &config), CONFIG_INVALID);
+		assert_non_null(strstr(said, "allowed: an absolute path of at most 255 bytes, or \"\""));
+		for (size_t j = 0; j < ARRAY_SIZE(bad); j++) {
+			snprintf(text, sizeof(text), "mail_logs: { %s = \"%s\"; };", keys[i],
+				 bad[j]);
+			snprintf(expected, sizeof(expected),
+				 "DIR/bad.conf:1: mail_logs.%s: \"%s\" is not a file path, allowed: "
+				 "an absolute path of at most 255 bytes, or \"\"\n", keys[i], bad[j]);
+			expect_bad(text, expected);
+		}
+	}
+}
+
+/* A path that was refused is not one that is missing. */
+static void a_mail_log_to_follow_is_needed(void **state UNUSED)
+{
+	expect_bad("mail_logs: {\n exim = \"\"; mail = \"\"; cpanel = \"\";\n enabled = true;\n};",
+		   "DIR/bad.conf:3: mail_logs.enabled: true without a log to follow, allowed: a path "
+		   "for one of exim, mail, cpanel\n");
+	expect_bad("mail_logs: { enabled = true; exim = \"log\"; mail = \"\"; cpanel = \"\"; };",
+		   "DIR/bad.conf:1: mail_logs.exim: \"log\" is not a file path, allowed: an absolute "
+		   "path of at most 255 bytes, or \"\"\n");
+}
+
 static void forms_of_text(void **state UNUSED)
 {
 	struct config *config = load_good("\r\n/* \"comment */ mode = \"observe\"; // mode = 1\r\n"
@@ -760,6 +840,10 @@ static void reload_refuses_what_needs_a_start(void **state UNUSED)
 		{ "resolver", "failure_ttl", "\"30s\"", "\"1s\"" },
 		{ "gate", "queue", "25", "65535" },
 		{ "gate", "max_held", "1024", "1" },
+		{ "mail_logs", "enabled", "false", "true" },
+		{ "mail_logs", "exim", "\"/var/log/exim_mainlog\"", "\"\"" },
+		{ "mail_logs", "mail", "\"/var/log/maillog\"", "\"/var/log/mail.log\"" },
+		{ "mail_logs", "cpanel", "\"/usr/local/cpanel/logs/login_log\"", "\"/srv/l\"" },
 		{ "ledger", "path", "\"" SMTPGUARD_LEDGER_PATH "\"", "\"/srv/ledger.db\"" },
 		{ "control", "path", "\"" SMTPGUARD_SOCKET_PATH "\"", "\"/run/s\"" },
 		{ "control", "group", "\"smtpguard\"", "\"mail\"" },
@@ -814,6 +898,7 @@ static void reload_takes_everything_else(void **state UNUSED)
 		"trust: { allow_files = [ ]; verified_for = \"2h\"; unban_grace = \"2h\"; };",
 		"trust: { cpanel_lists = [ \"/nonexistent\" ]; };",
 		"ledger: { keep = \"1d\"; };",
+		"mail_logs: { enabled = false; auth_failures = \"5/10m\"; account_networks = 0; };",
 		"resolver: { max_ttl = \"60m\"; servers = [ ]; };",
 	};
 
@@ -1145,6 +1230,9 @@ int main(void)
 		cmocka_unit_test(servers_are_normalised),
 		cmocka_unit_test(socket_path_fits),
 		cmocka_unit_test(ledger_path_fits),
+		cmocka_unit_test(mail_logs_as_given),
+		cmocka_unit_test(mail_log_paths_fit),
+		cmocka_unit_test(a_mail_log_to_follow_is_needed),
 		cmocka_unit_test(forms_of_text),
 		cmocka_unit_test(reload_refuses_what_needs_a_start),
 		cmocka_unit_test(reload_names_every_difference),

@@ -186,6 +186,77 @@ static void history_and_peaks(void **state UNUSED)
 	assert_int_equal(command.limit, 5);
 }
 
+static void auth_failures(void **state UNUSED)
+{
+	struct control_command command = parse("auth-failures");
+
+	assert_int_equal(command.verb, CONTROL_AUTH_FAILURES);
+	assert_int_equal(command.by, 0);
+	assert_false(command.has_account);
+	assert_int_equal(parse("auth-failures by=account").by, 1);
+	assert_int_equal(parse("auth-failures by=source").by, 2);
+	assert_int_equal(parse("auth-failures by=day").by, 4);
+	assert_int_equal(parse("auth-failures by=day,account").by, 5);
+	command = parse("auth-failures by=source,day,account account=user@example.com "
+			"source=2001:db8::/48 since=2026-11-22 limit=7");
+	assert_int_equal(command.by, 7);
+	assert_true(command.has_account);
+	assert_string_equal(command.account, "user@example.com");
+	assert_string_equal(prefix_text(&command), "2001:db8::/48");
+	assert_int_equal(command.since_wall / USEC_PER_SEC, 1795305600);
+	assert_int_equal(command.limit, 7);
+}
+
+static void accounts(void **state UNUSED)
+{
+	struct control_command command = parse("accounts");
+
+	assert_int_equal(command.verb, CONTROL_ACCOUNTS);
+	assert_int_equal(command.min_networks, 0);
+	command = parse("accounts min_networks=5 account=\"user name\" since=1d limit=3");
+	assert_int_equal(command.min_networks, 5);
+	assert_string_equal(command.account, "user name");
+	assert_int_equal(command.since, 86400 * USEC_PER_SEC);
+	assert_int_equal(command.limit, 3);
+	command = parse("accounts source=203.0.113.9");
+	assert_true(command.has_prefix);
+	/* what is about no account */
+	command = parse("accounts source=203.0.113.9 account=");
+	assert_true(command.has_account);
+	assert_string_equal(command.account, "");
+}
+
+/* As they are typed, or as an answer showed them. */
+static void accounts_are_escaped_once(void **state UNUSED)
+{
+	static const struct {
+		const char *given, *account;
+	} texts[] = {
+		{ "EXAMPLE\\user", "EXAMPLE\\x5cuser" },
+		{ "EXAMPLE\\x5cuser", "EXAMPLE\\x5cuser" },
+		{ "a\\x5", "a\\x5cx5" },
+		{ "a\\x5C", "a\\x5cx5C" },
+		{ "a\\", "a\\x5c" },
+		{ "\\x22\\x22\\", "\\x5cx22\\x5cx22\\x5c" },
+		{ "us\xc3\xa9r\x1b[m", "us\\xc3\\xa9r\\x1b[m" },
+		{ "\\x41\x01", "\\x5cx41\\x01" },
+	};
+	struct control_command command;
+	char line[CONTROL_LINE_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		snprintf(line, sizeof(line), "accounts account=%s", texts[i].given);
+		command = parse(line);
+		assert_string_equal(command.account, texts[i].account);
+	}
+	/* a long one is cut as the logs' are */
+	memset(line, 'a', sizeof(line));
+	memcpy(line, "accounts account=", 17);
+	line[900] = '\0';
+	command = parse(line);
+	assert_int_equal(strlen(command.account), ACCOUNT_TEXT_MAX - 1);
+}
+
 static usec_t since_wall(const char *text)
 {
 	struct control_command command;
@@ -267,6 +338,25 @@ static void mistakes_are_named(void **state UNUSED)
 	refuse("history limit=10001", "limit: '10001' is not allowed");
 	refuse("history source=192.0.2.1/24", "the prefix is 192.0.2.0/24");
 	refuse("peaks sort=new", "unknown parameter 'sort'; usage: peaks");
+	refuse("auth-failures by=", "by: '' is not allowed; allowed: account, source, day, or");
+	refuse("auth-failures by=network", "by: 'network' is not allowed");
+	refuse("auth-failures by=account,", "by: 'account,' is not allowed");
+	refuse("auth-failures by=,day", "by: ',day' is not allowed");
+	refuse("auth-failures by=day,day", "by: 'day,day' is not allowed");
+	refuse("auth-failures by=accounts", "by: 'accounts' is not allowed");
+	refuse("auth-failures by=\"account, day\"", "is not allowed");
+	refuse("auth-failures by=day by=day", "by: given twice");
+	refuse("auth-failures min_networks=2",
+	       "unknown parameter 'min_networks'; usage: auth-failures [by=");
+	refuse("auth-failures user@example.com", "unexpected 'user@example.com'; usage: auth-");
+	refuse("auth_failures", "unknown command 'auth_failures'; allowed: status");
+	refuse("accounts by=day", "unknown parameter 'by'; usage: accounts [min_networks=N]");
+	refuse("accounts min_networks=0", "min_networks: '0' is not allowed; allowed: 1 to 10000");
+	refuse("accounts min_networks=10001", "min_networks");
+	refuse("accounts min_networks=2 source=203.0.113.9",
+	       "min_networks: not together with source; usage: accounts");
+	refuse("accounts source=203.0.113.9 min_networks=1", "not together with source");
+	refuse("history account=user", "unknown parameter 'account'");
 	refuse("metrics now", "unexpected 'now'; usage: metrics");
 	refuse("bans since=1h", "unknown parameter 'since'");
 	refuse("fl", "unknown command 'fl'; allowed: status");
@@ -354,6 +444,9 @@ int main(void)
 		cmocka_unit_test(allow_reload_and_flush),
 		cmocka_unit_test(modes),
 		cmocka_unit_test(history_and_peaks),
+		cmocka_unit_test(auth_failures),
+		cmocka_unit_test(accounts),
+		cmocka_unit_test(accounts_are_escaped_once),
 		cmocka_unit_test(times_are_read),
 		cmocka_unit_test(wrong_times_are_refused),
 		cmocka_unit_test(reasons_are_unquoted_and_escaped),

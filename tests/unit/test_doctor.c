@@ -310,6 +310,9 @@ static void test_strange_status(void **state UNUSED)
 		"{\"problems\":[1,null,{}]}",
 		"{\"version\":[],\"mode\":1,\"uptime_s\":-9,\"events\":[],\"kernel\":\"x\"}",
 		"{\"gate\":null}",
+		"{\"mail_logs\":3}",
+		("{\"mail_logs\":{\"enabled\":true,\"worker\":{\"running\":true},\"logs\":[1,{}],"
+		 "\"samples\":[null],\"unparsed\":1,\"distrusted_until\":7}}"),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
@@ -679,6 +682,217 @@ static void test_exim_slots(void **state UNUSED)
 	expect(FINDING_EXIM_NOT_CHECKED, "");
 }
 
+static void test_exim_log_selector(void **state UNUSED)
+{
+	static const struct {
+		const char *text;
+		bool port, connection;
+	} cases[] = {
+		{ "begin acl\n", false, false },
+		{ "log_selector = +incoming_port +smtp_connection\n", true, true },
+		{ "log_selector = +all -smtp_connection\n", true, false },
+		{ "log_selector = +incoming_port -all +smtp_connection\n", false, true },
+		{ "log_selector = +incoming_port_x +incoming_interface+smtp_connection\n", false, true },
+		{ "WHAT = +subject +incoming_port\nlog_selector = WHAT\n", true, false },
+		{ "log_selector = incoming_port\n", false, false },
+	};
+	struct exim_settings exim;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		read_exim(cases[i].text, &exim);
+		assert_int_equal(exim_file_logs(&exim, "incoming_port"), cases[i].port);
+		assert_int_equal(exim_file_logs(&exim, "smtp_connection"), cases[i].connection);
+	}
+	look();
+	expect_not(FINDING_EXIM_LOG_WITHOUT_PORT);
+	configure("mail_logs: { enabled = true; exim = \"/nowhere/main\"; };\n");
+	look_again();
+	expect(FINDING_EXIM_LOG_WITHOUT_PORT, "no +incoming_port in /etc/exim.conf");
+	expect(FINDING_EXIM_LOG_WITHOUT_COUNT, "no +smtp_connection in /etc/exim.conf");
+	/* a log that is not followed may be as it is */
+	configure("mail_logs: { enabled = true; exim = \"\"; };\n");
+	look_again();
+	expect_not(FINDING_EXIM_LOG_WITHOUT_PORT);
+}
+
+/* --- the mail logs --- */
+
+static void test_mail_logs(void **state UNUSED)
+{
+	set_status("{\"mail_logs\":{\"enabled\":true,\"worker\":{\"running\":true,\"starts\":1},"
+		   "\"unparsed\":0,\"distrusted_until\":null,\"logs\":["
+		   "{\"log\":\"exim\",\"path\":\"/l/exim\",\"state\":\"following\",\"lag_ms\":60000},"
+		   "{\"log\":\"mail\",\"path\":\"/l/mail\",\"state\":null}]}}");
+	look();
+	expect(FINDING_MAIL_LOGS, "1 of 2");
+	expect(FINDING_MAIL_LOGS_RESTART, "is false, but the daemon was started with it");
+	for (unsigned kind = FINDING_MAIL_LOGS_RESTART + 1; kind <= FINDING_MAIL_FACTS_FOLDED; kind++)
+		expect_not((enum finding_kind)kind);
+}
+
+static void test_mail_logs_not_well(void **state UNUSED)
+{
+	set_status("{\"mail_logs\":{\"enabled\":true,\"worker\":{\"running\":true,\"starts\":1},"
+		   "\"unparsed\":3,\"without_port\":4,\"ambiguous\":5,"
+		   "\"forged\":{\"count\":5,\"addresses\":2,\"last\":\"2026-11-22T10:00:00Z\","
+		   "\"last_by\":[\"203.0.113.9:1\",\"198.51.100.1:2\"]},"
+		   "\"facts_refused\":true,\"facts_dropped\":6,\"facts_folded\":7,"
+		   "\"samples\":[{\"log\":\"exim\",\"line\":\"535 Incorrect \\\\x1b[2J \\u001b\"}],"
+		   "\"logs\":[{\"log\":\"exim\",\"path\":\"/l/exim\",\"state\":\"behind\","
+		   "\"lag_ms\":61000,\"behind_bytes\":99,\"gaps\":2,\"clock_off_s\":-17997},"
+		   "{\"log\":\"mail\",\"path\":\"/l/mail\",\"state\":\"unreadable\","
+		   "\"error\":\"Permission denied\"},"
+		   "{\"log\":\"cpanel\",\"path\":\"/l/cpanel\",\"state\":\"missing\"}]},"
+		   "\"problems\":[\"cannot read /l/mail: Permission denied; tried again every 5 s\","
+		   "\"there is no /l/cpanel: it is waited for\","
+		   "\"/l/exim is read with a lag of 61 s, 99 bytes wait\","
+		   "\"/l/exim was rotated away 2 times before it was read to its end, and\","
+		   "\"3 lines of the mail logs look relevant and are not understood\","
+		   "\"4 lines of Exim's log came without the client's port since start\","
+		   "\"5 failed logins since start could be read in several ways, the last one\","
+		   "\"the stamps of /l/exim are 18000 s behind the clock\","
+		   "\"somebody writes lines into the mail logs that can be read\","
+		   "\"the ledger does not take the facts of the mail logs: some\","
+		   "\"7 facts of the mail logs are kept without account and address\"]}");
+	look();
+	expect(FINDING_MAIL_LOG_BEHIND, "/l/exim is read 61 s late, 99 bytes wait");
+	expect(FINDING_MAIL_LOG_GAPS, "/l/exim was rotated away 2 times");
+	expect(FINDING_MAIL_LOG_UNREADABLE, "cannot read /l/mail: Permission denied");
+	assert_non_null(strstr(finding_todo(found(FINDING_MAIL_LOG_UNREADABLE)),
+			       "\"AmbientCapabilities=CAP_NET_ADMIN CAP_DAC_READ_SEARCH\""));
+	expect_not(FINDING_MAIL_LOG_UNUSABLE);
+	expect(FINDING_MAIL_LOG_MISSING, "there is no /l/cpanel");
+	expect(FINDING_MAIL_LOG_CLOCK, "the stamps of /l/exim are 5h behind the clock");
+	assert_non_null(strstr(finding_todo(found(FINDING_MAIL_LOG_CLOCK)), "\"Environment=TZ="));
+	expect(FINDING_MAIL_LINES_UNPARSED,
+	       "lines that look relevant and are not understood: 3, the last of exim: 535 Incorrect ");
+	assert_null(strchr(found(FINDING_MAIL_LINES_UNPARSED)->what, '\033'));
+	expect(FINDING_MAIL_LINES_WITHOUT_PORT, "lines of Exim without the client's port: 4");
+	expect(FINDING_MAIL_LINES_FORGED, "5, the last at 2026-11-22T10:00:00Z: one of 203.0.113.9:1, 198.51.100.1:2");
+	expect(FINDING_MAIL_FACTS_LOST, "facts that did not reach the ledger: 6");
+	expect(FINDING_MAIL_FACTS_FOLDED, "facts that are kept without account and address: 7");
+	expect(FINDING_MAIL_LOGS, "1 of 3");
+	/* each has its own finding */
+	expect_not(FINDING_DAEMON_PROBLEM);
+	set_status("{\"mail_logs\":{\"enabled\":true,\"worker\":{\"running\":false,\"starts\":9}},"
+		   "\"problems\":[\"smtpguard-maillog is not running: the mail logs are not read\"]}");
+	look_again();
+	expect(FINDING_MAIL_WORKER_DOWN, "starts: 9");
+	expect_not(FINDING_MAIL_LOGS);
+	expect_not(FINDING_DAEMON_PROBLEM);
+	/* where to go on is in the ledger */
+	set_status("{\"mail_logs\":{\"enabled\":true,\"worker\":{\"running\":false,\"starts\":0}},"
+		   "\"ledger\":{\"state\":\"loading\"},"
+		   "\"problems\":[\"the mail logs are not followed yet\"]}");
+	look_again();
+	expect_not(FINDING_MAIL_WORKER_DOWN);
+}
+
+static void test_mail_logs_that_are_none(void **state UNUSED)
+{
+	static const struct {
+		const char *error, *what;
+	} cases[] = {
+		{ "Is a directory", "cannot read /l/mail: Is a directory" },
+		{ "Invalid argument", "cannot read /l/mail: it is not a regular file" },
+		{ "Too many levels of symbolic links", "/l/mail: Too many levels of" },
+	};
+	char text[512];
+
+	look();
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		snprintf(text, sizeof(text),
+			 "{\"mail_logs\":{\"enabled\":true,\"worker\":{\"running\":true},\"logs\":["
+			 "{\"log\":\"mail\",\"path\":\"/l/mail\",\"state\":\"unreadable\","
+			 "\"error\":\"%s\"}]}}",
+			 cases[i].error);
+		set_status(text);
+		look_again();
+		expect(FINDING_MAIL_LOG_UNUSABLE, cases[i].what);
+		/* no capability makes a file of it */
+		assert_null(strstr(finding_todo(found(FINDING_MAIL_LOG_UNUSABLE)), "CAP_"));
+		expect_not(FINDING_MAIL_LOG_UNREADABLE);
+	}
+}
+
+static void test_mail_logs_that_overflow(void **state UNUSED)
+{
+	set_status("{\"mail_logs\":{\"enabled\":true,\"worker\":{\"running\":true},\"unparsed\":12,"
+		   "\"samples\":[1,{\"log\":\"exim\",\"line\":\"\"},{\"log\":\"exim\",\"line\":"
+		   "\"2026-11-22 10:00:00 **** log string overflowed log buffer ****\"}]}}");
+	look();
+	expect(FINDING_MAIL_LINES_UNPARSED, "12");
+	expect(FINDING_MAIL_LINES_OVERFLOWED, "overflowed log buffer");
+	assert_int_equal(count(FINDING_MAIL_LINES_OVERFLOWED), 1);
+}
+
+static void test_mail_logs_of_other_paths(void **state UNUSED)
+{
+	configure("mail_logs: { enabled = true; exim = \"/l/else\"; mail = \"\"; cpanel = \"/l/c\"; };\n");
+	set_status("{\"mail_logs\":{\"enabled\":true,\"worker\":{\"running\":true},\"logs\":["
+		   "{\"log\":\"exim\",\"path\":\"/l/exim\"},{\"log\":\"mail\",\"path\":\"/l/mail\"},"
+		   "{\"log\":\"cpanel\",\"path\":\"/l/c\"}]}}");
+	look();
+	expect(FINDING_MAIL_LOGS_RESTART,
+	       "mail_logs.exim is \"/l/else\", but the daemon was started with \"/l/exim\"");
+	assert_int_equal(count(FINDING_MAIL_LOGS_RESTART), 2);
+}
+
+static void test_mail_logs_ahead_of_the_clock(void **state UNUSED)
+{
+	set_status("{\"mail_logs\":{\"enabled\":true,\"worker\":{\"running\":true},\"logs\":["
+		   "{\"log\":\"exim\",\"path\":\"/l/exim\",\"state\":\"following\","
+		   "\"gaps\":1,\"clock_off_s\":19800},"
+		   "{\"log\":\"mail\",\"path\":\"/l/mail\",\"state\":\"following\","
+		   "\"gaps\":0,\"clock_off_s\":0}]}}");
+	look();
+	expect(FINDING_MAIL_LOG_CLOCK, "the stamps of /l/exim are 5h 30m ahead of the clock");
+	assert_int_equal(count(FINDING_MAIL_LOG_CLOCK), 1);
+	expect(FINDING_MAIL_LOG_GAPS, "/l/exim was rotated away 1 time before");
+}
+
+static void test_mail_logs_before_the_restart(void **state UNUSED)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text),
+		 "mail_logs: { enabled = true; exim = \"%s/logs/exim\"; mail = \"%s/logs/mail\"; "
+		 "cpanel = \"\"; };\n",
+		 root, root);
+	configure(text);
+	put("/logs/exim", "");
+	set_mode("/logs/exim", 0640);
+	set_status("{\"mail_logs\":{\"enabled\":false}}");
+	look();
+	expect(FINDING_MAIL_LOGS_RESTART, "is true, but the daemon was started without");
+	expect(FINDING_MAIL_LOG_MISSING, "/logs/mail");
+	assert_int_equal(count(FINDING_MAIL_LOG_MISSING), 1);
+	expect_not(FINDING_MAIL_LOG_UNREADABLE);
+	doctor.service_uid = 54321;
+	doctor.service_gid = 54321;
+	look_again();
+	expect(FINDING_MAIL_LOG_UNREADABLE, "/logs/exim cannot be read by user smtpguard: mode 0640");
+	set_mode("/logs/exim", 0644);
+	look_again();
+	expect_not(FINDING_MAIL_LOG_UNREADABLE);
+	set_mode("/logs", 0700);
+	look_again();
+	expect(FINDING_MAIL_LOG_UNREADABLE, "/logs/exim");
+	put("/etc/systemd/system/smtpguard.service.d/logs.conf",
+	    "[Service]\nAmbientCapabilities=CAP_NET_ADMIN CAP_DAC_READ_SEARCH\n");
+	look_again();
+	expect_not(FINDING_MAIL_LOG_UNREADABLE);
+	/* without a daemon, too */
+	doctor.status = NULL;
+	look_again();
+	expect(FINDING_MAIL_LOG_MISSING, "/logs/mail");
+	expect_not(FINDING_MAIL_LOGS_RESTART);
+	put("/logs/mail/line", "");
+	look_again();
+	expect_not(FINDING_MAIL_LOG_MISSING);
+	expect(FINDING_MAIL_LOG_UNUSABLE, "/logs/mail is not a regular file");
+}
+
 /* --- DNS --- */
 
 static void test_dns(void **state UNUSED)
@@ -767,6 +981,14 @@ int main(void)
 		TEST(test_exim_text),
 		TEST(test_exim_numbers),
 		TEST(test_exim_slots),
+		TEST(test_exim_log_selector),
+		TEST(test_mail_logs),
+		TEST(test_mail_logs_not_well),
+		TEST(test_mail_logs_that_are_none),
+		TEST(test_mail_logs_that_overflow),
+		TEST(test_mail_logs_of_other_paths),
+		TEST(test_mail_logs_ahead_of_the_clock),
+		TEST(test_mail_logs_before_the_restart),
 		TEST(test_dns),
 		TEST(test_documented),
 		TEST(test_complete),

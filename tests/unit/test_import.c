@@ -294,12 +294,89 @@ static void test_bad_settings(void **state UNUSED)
 	expect_line(CONF, 5, OUTCOME_NOT_UNDERSTOOD, "no NAME = \"value\"");
 	expect_line(CONF, 6, OUTCOME_NOT_UNDERSTOOD, "no value in double quotes");
 	expect_line(CONF, 7, OUTCOME_OTHER, "not for smtpguard");
-	assert_int_equal(line_at(CONF, 8)->outcome, OUTCOME_NO_COUNTERPART);
+	expect_line(CONF, 8, OUTCOME_SETTING,
+		    "mail_logs.auth_failures = \"5/3600s\", mail_logs.enabled = true");
 	expect_line(CONF, 9, OUTCOME_IGNORED, "off");
 	expect_line(CONF, 10, OUTCOME_NOT_UNDERSTOOD, "no such action");
 	assert_int_equal(line_at(CONF, 11)->outcome, OUTCOME_COVERED);
 	assert_int_equal(import.n_rules, 0);
 	assert_int_equal(import.n_services, 2);
+}
+
+/* --- failed logins --- */
+
+static void test_failed_logins_become_mail_logs(void **state UNUSED)
+{
+	begin("csf");
+	put(CONF, "LF_SMTPAUTH = \"5\"\nLF_SMTPAUTH_PERM = \"1\"\nLF_POP3D = \"10\"\nLF_IMAPD = \"10\"\n"
+		  "LF_CPANEL = \"5\"\nLF_INTERVAL = \"1800\"\nSMTPAUTH_LOG = \"/var/log/exim/main.log\"\n"
+		  "POP3D_LOG = \"/var/log/maillog\"\nIMAPD_LOG = \"/var/log/imap.log\"\n"
+		  "CPANEL_LOG = \"relative\"\nPORTFLOOD = \"143;tcp;10;60\"\nLT_POP3D = \"60\"\n"
+		  "LF_DISTSMTP = \"2\"\nLF_TRIGGER = \"0\"\nRT_RELAY_ALERT = \"1\"\n");
+	run();
+	expect_line(CONF, 1, OUTCOME_SETTING,
+		    "mail_logs.auth_failures = \"5/1800s\", mail_logs.enabled = true");
+	assert_int_equal(line_at(CONF, 2)->outcome, OUTCOME_NO_COUNTERPART);
+	/* nobody guards 110 and 995 */
+	assert_int_equal(line_at(CONF, 3)->outcome, OUTCOME_NO_COUNTERPART);
+	expect_line(CONF, 4, OUTCOME_COVERED,
+		    "mail_logs.auth_failures is for the failures of all protocols together");
+	assert_int_equal(line_at(CONF, 5)->outcome, OUTCOME_NO_COUNTERPART);
+	expect_line(CONF, 6, OUTCOME_SETTING, "the window of mail_logs.auth_failures");
+	expect_line(CONF, 7, OUTCOME_SETTING, "mail_logs.exim = \"/var/log/exim/main.log\"");
+	expect_line(CONF, 8, OUTCOME_SETTING, "mail_logs.mail = \"/var/log/maillog\"");
+	expect_line(CONF, 9, OUTCOME_NO_COUNTERPART,
+		    "no counterpart: one such log is followed, mail_logs.mail = \"/var/log/maillog\"");
+	expect_line(CONF, 10, OUTCOME_NOT_UNDERSTOOD, "not the absolute path of a file");
+	for (unsigned i = 12; i <= 13; i++)
+		assert_int_equal(line_at(CONF, i)->outcome, OUTCOME_NO_COUNTERPART);
+	expect_line(CONF, 14, OUTCOME_IGNORED, "off");
+	assert_int_equal(line_at(CONF, 15)->outcome, OUTCOME_NO_COUNTERPART);
+	expect_text(config_text(&import, NULL),
+		    "mail_logs: {\n  enabled = true;\n  # " CONF ":1: LF_SMTPAUTH = \"5\"\n"
+		    "  # " CONF ":6: LF_INTERVAL = \"1800\"\n  auth_failures = \"5/1800s\";\n"
+		    "  # " CONF ":7: SMTPAUTH_LOG = \"/var/log/exim/main.log\"\n"
+		    "  exim = \"/var/log/exim/main.log\";\n");
+	expect_no_text(config_text(&import, NULL), "  cpanel = ");
+}
+
+static void test_the_strictest_limit_of_failed_logins_holds(void **state UNUSED)
+{
+	begin("csf");
+	put(CONF, "LF_SMTPAUTH = \"20\"\nLF_IMAPD = \"10\"\nCONNLIMIT = \"993;50\"\n"
+		  "LF_INTERVAL = \"0\"\n");
+	run();
+	assert_int_equal(line_at(CONF, 1)->outcome, OUTCOME_COVERED);
+	expect_line(CONF, 2, OUTCOME_SETTING,
+		    "mail_logs.auth_failures = \"10/3600s\", mail_logs.enabled = true");
+	expect_line(CONF, 4, OUTCOME_NOT_UNDERSTOOD, "no number of 1 to 604800");
+}
+
+static void test_one_trigger_for_all(void **state UNUSED)
+{
+	begin("csf");
+	put(CONF, "LF_TRIGGER = \"7\"\nLF_SMTPAUTH = \"1\"\n");
+	run();
+	expect_line(CONF, 1, OUTCOME_SETTING,
+		    "mail_logs.auth_failures = \"7/3600s\", mail_logs.enabled = true");
+	assert_int_equal(line_at(CONF, 2)->outcome, OUTCOME_COVERED);
+}
+
+static void test_failed_logins_that_are_off(void **state UNUSED)
+{
+	begin("csf");
+	put(CONF, "LF_TRIGGER = \"7\"\nLF_SMTPAUTH = \"0\"\nLF_CPANEL = \"5\"\nLF_POP3D = \"\"\n"
+		  "LF_INTERVAL = \"3600\"\nSMTPAUTH_LOG = \"/var/log/exim_mainlog\"\n"
+		  "LF_IMAPD = \"x\"\n");
+	run();
+	expect_line(CONF, 1, OUTCOME_IGNORED, "not taken over: no limit of failed logins is");
+	expect_line(CONF, 2, OUTCOME_IGNORED, "off");
+	assert_int_equal(line_at(CONF, 3)->outcome, OUTCOME_NO_COUNTERPART);
+	expect_line(CONF, 4, OUTCOME_IGNORED, "off");
+	assert_int_equal(line_at(CONF, 5)->outcome, OUTCOME_IGNORED);
+	assert_int_equal(line_at(CONF, 6)->outcome, OUTCOME_IGNORED);
+	assert_int_equal(line_at(CONF, 7)->outcome, OUTCOME_NOT_UNDERSTOOD);
+	expect_no_text(config_text(&import, NULL), "mail_logs");
 }
 
 /* --- lists --- */
@@ -530,7 +607,8 @@ static void test_configuration_is_good(void **state UNUSED)
 
 	begin("csf");
 	put(CONF, "PORTFLOOD = \"25;tcp;5;60,26;tcp;5;60,2525;tcp;6;60,993;tcp;100;10,110;tcp;1;1\"\n"
-		  "CT_LIMIT = \"1000\"\nCT_BLOCK_TIME = \"864000\"\nDROP = \"REJECT\"\n");
+		  "CT_LIMIT = \"1000\"\nCT_BLOCK_TIME = \"864000\"\nDROP = \"REJECT\"\n"
+		  "LF_SMTPAUTH = \"5\"\nCPANEL_LOG = \"/logs/login_log\"\n");
 	run();
 	snprintf(directory, sizeof(directory), "/tmp/test-import-XXXXXX");
 	assert_non_null(mkdtemp(directory));
@@ -542,6 +620,11 @@ static void test_configuration_is_good(void **state UNUSED)
 	assert_int_equal(config_load(&config, path, false, note_problem, NULL), 0);
 	assert_int_equal(config->guard.n_services, import.n_services);
 	assert_int_equal(config->guard.bans.duration, HOURS(240));
+	assert_true(config->guard.mail.enabled);
+	assert_int_equal(config->guard.mail.auth_failures, 5);
+	assert_int_equal(config->guard.mail.auth_window, HOURS(1));
+	assert_string_equal(config->mail_log_paths[MAIL_LOG_CPANEL], "/logs/login_log");
+	assert_string_equal(config->mail_log_paths[MAIL_LOG_EXIM], "/var/log/exim_mainlog");
 	config_free(config);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(rmdir(directory), 0);
@@ -578,6 +661,10 @@ int main(void)
 		cmocka_unit_test_teardown(test_tracking_of_all_ports, tear_down),
 		cmocka_unit_test_teardown(test_tracking_of_other_ports, tear_down),
 		cmocka_unit_test_teardown(test_bad_settings, tear_down),
+		cmocka_unit_test_teardown(test_failed_logins_become_mail_logs, tear_down),
+		cmocka_unit_test_teardown(test_the_strictest_limit_of_failed_logins_holds, tear_down),
+		cmocka_unit_test_teardown(test_one_trigger_for_all, tear_down),
+		cmocka_unit_test_teardown(test_failed_logins_that_are_off, tear_down),
 		cmocka_unit_test_teardown(test_allow_list, tear_down),
 		cmocka_unit_test_teardown(test_includes, tear_down),
 		cmocka_unit_test_teardown(test_includes_are_bounded, tear_down),

@@ -241,7 +241,7 @@ static void note(struct store *store, struct ledger_peak made)
 static void ask_peaks(struct store *store, const char *source, const char *service, usec_t since,
 		      uint32_t limit)
 {
-	struct ledger_query query = { .peaks = true,
+	struct ledger_query query = { .subject = LEDGER_PEAKS,
 				      .since = since,
 				      .limit = limit,
 				      .has_source = source != NULL };

@@ -138,7 +138,7 @@ static void test_history(void **state UNUSED)
 
 static void test_peaks(void **state UNUSED)
 {
-	const struct ledger_query query = { .peaks = true, .limit = 2 };
+	const struct ledger_query query = { .subject = LEDGER_PEAKS, .limit = 2 };
 
 	open_settled();
 	note_peak("192.0.2.1", 3);
@@ -158,7 +158,7 @@ static void test_peaks(void **state UNUSED)
 
 static void test_peaks_are_bounded(void **state UNUSED)
 {
-	const struct ledger_query query = { .peaks = true, .limit = LEDGER_ROWS_MAX };
+	const struct ledger_query query = { .subject = LEDGER_PEAKS, .limit = LEDGER_ROWS_MAX };
 	struct ledger_peak peak = { .service = "smtp", .day = wall(), .concurrent = 1 };
 
 	open_settled();

@@ -91,11 +91,39 @@ static uint64_t about(struct store *store, const char *source)
 	return total;
 }
 
+/* What version 3 added is there, and empty. */
+static void takes_facts(struct store *store)
+{
+	struct store_rules rules = { .now = NOW };
+	struct ledger_fact fact = { .kind = MAIL_FACT_AUTH_FAILURE,
+				    .day = 20270115,
+				    .has_address = true,
+				    .address = addr("192.0.2.1"),
+				    .account = "user@example.com",
+				    .count = 1,
+				    .first = NOW,
+				    .last = NOW };
+	struct log_places places = { .log = MAIL_LOG_EXIM, .n = 1, .place = { { .inode = 7 } } };
+	struct store_noted noted;
+
+	assert_int_equal(number(store, "SELECT (SELECT count(*) FROM mail_sum) +"
+				       " (SELECT count(*) FROM account) + (SELECT count(*) FROM log_place) +"
+				       " (SELECT count(*) FROM account_alert)"), 0);
+	assert_int_equal(store_begin(store), 0);
+	assert_int_equal(store_note_facts(store, &fact, 1, &rules, &noted), 0);
+	assert_int_equal(store_put_places(store, &places), 0);
+	assert_int_equal(store_commit(store), 0);
+	assert_int_equal(number(store, "SELECT (SELECT count(*) FROM mail_sum) +"
+				       " (SELECT count(*) FROM account) + (SELECT count(*) FROM log_place)"),
+			 3);
+}
+
 static void is_upgraded(struct store *store)
 {
 	struct ledger_load *load;
 
-	assert_int_equal(number(store, "PRAGMA user_version"), 2);
+	assert_int_equal(number(store, "PRAGMA user_version"), STORE_SCHEMA);
+	takes_facts(store);
 	assert_int_equal(about(store, "192.0.2.0/24"), 2);
 	assert_int_equal(about(store, "192.0.2.1"), 2);
 	assert_int_equal(about(store, "192.0.2.2"), 0);
@@ -148,6 +176,68 @@ static void test_upgrade_on_a_full_disk(void **state UNUSED)
 	store_close(&store);
 }
 
+/* A file that version 2 of the program wrote: three bans, one of them over, a block, a peak. */
+static void copy_file_2(void)
+{
+	const char *root = getenv("SMTPGUARD_SOURCE_ROOT");
+	static char bytes[65536];
+	char name[256];
+	size_t n;
+	FILE *file;
+
+	snprintf(name, sizeof(name), "%s/tests/unit/ledger-2.db", root ? root : ".");
+	file = fopen(name, "re");
+	assert_non_null(file);
+	n = fread(bytes, 1, sizeof(bytes), file);
+	assert_int_equal(fclose(file), 0);
+	assert_in_range(n, 1024, sizeof(bytes) - 1);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	assert_int_equal(fwrite(bytes, 1, n, file), n);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void is_upgraded_2(struct store *store)
+{
+	struct ledger_query peaks = { .subject = LEDGER_PEAKS, .limit = 10 };
+	struct ledger_answer answer;
+	struct ledger_load *load;
+
+	assert_int_equal(number(store, "PRAGMA user_version"), STORE_SCHEMA);
+	takes_facts(store);
+	assert_int_equal(about(store, "192.0.2.1"), 2);
+	assert_int_equal(about(store, "198.51.100.7"), 1);
+	assert_int_equal(store_load(store, NOW, DAYS(7), &load), 0);
+	assert_int_equal(load->n_entries, 3);
+	assert_string_equal(load->entries[0].reason.name, "mail.example.net");
+	ledger_load_free(load);
+	assert_int_equal(store_ask(store, &peaks, NOW, always, NULL, &answer), 0);
+	assert_int_equal(answer.n, 1);
+	assert_int_equal(answer.peaks[0].fresh, 9);
+	ledger_answer_done(&answer);
+	assert_int_equal(number(store, "SELECT count(*) FROM pragma_integrity_check"
+				       " WHERE integrity_check = 'ok'"), 1);
+}
+
+static void test_upgrade_of_version_2(void **state UNUSED)
+{
+	struct store store;
+	bool created;
+
+	copy_file_2();
+	assert_int_equal(store_init(&store, path), 0);
+	atomic_store(&disk_write_error, SQLITE_FULL);
+	assert_int_equal(store_open(&store, &created), -ENOSPC);
+	disk_heal();
+	open_store(&store, false);
+	is_upgraded_2(&store);
+	store_close(&store);
+	open_store(&store, false);
+	assert_int_equal(about(&store, "192.0.2.0/24"), 2);
+	assert_int_equal(number(&store, "SELECT count(*) FROM mail_sum"), 1);
+	store_close(&store);
+}
+
 /* Somebody else's table of that name and version. */
 static void test_upgrade_of_something_else(void **state UNUSED)
 {
@@ -182,6 +272,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		UPGRADE_TEST(test_upgrade),
 		UPGRADE_TEST(test_upgrade_on_a_full_disk),
+		UPGRADE_TEST(test_upgrade_of_version_2),
 		UPGRADE_TEST(test_upgrade_of_something_else),
 	};
 

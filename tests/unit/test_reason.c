@@ -19,6 +19,20 @@ static struct ban_reason counted(enum limit_kind limit, enum ptr_state state)
 	return reason;
 }
 
+static struct ban_reason failures(const char *accounts)
+{
+	struct ban_reason reason = { .limit = LIMIT_AUTH_FAILURES,
+				     .service = "submission",
+				     .allowed = 20,
+				     .observed = 20,
+				     .peak = 20,
+				     .window = 3600 * USEC_PER_SEC,
+				     .ptr_state = PTR_STATE_NONE };
+
+	snprintf(reason.text, sizeof(reason.text), "%s", accounts);
+	return reason;
+}
+
 static void formats(struct ban_reason reason, const char *expected)
 {
 	char text[REASON_COMMENT_MAX];
@@ -45,6 +59,9 @@ static void test_format(void **state UNUSED)
 	operator.text[0] = '\0';
 	formats(operator, "operator");
 	formats((struct ban_reason){ .limit = LIMIT_NONE, .text = "x y" }, "x y");
+	formats(failures("user@example.com and 3 more"),
+		"submission 20/20 auth-failures/3600s; user@example.com and 3 more");
+	formats(failures(""), "submission 20/20 auth-failures/3600s");
 }
 
 static void test_longest_fits(void **state UNUSED)
@@ -64,6 +81,9 @@ static void test_longest_fits(void **state UNUSED)
 	memset(reason.text, 't', sizeof(reason.text) - 1);
 	reason.text[sizeof(reason.text) - 1] = '\0';
 	assert_in_range(strlen(reason_format(&reason, text)), 100, REASON_COMMENT_MAX - 1);
+	reason.limit = LIMIT_AUTH_FAILURES;
+	assert_int_equal(strlen(reason_format(&reason, text)), REASON_COMMENT_MAX - 1);
+	assert_non_null(strstr(text, "s; ttt"));
 }
 
 static void test_and_back(void **state UNUSED)
@@ -100,6 +120,44 @@ static void test_refusal_and_back(void **state UNUSED)
 		assert_int_equal(back.observed, 0);
 		assert_int_equal(back.allowed, 0);
 		assert_string_equal(back.text, "");
+	}
+}
+
+static void test_failures_and_back(void **state UNUSED)
+{
+	static const char *const texts[] = { "",
+					     "user@example.com",
+					     "user@example.com and at least 7 more",
+					     "; no PTR",
+					     "a 20/20 auth-failures/5s; b",
+					     "x\\x22\\x5c y" };
+	char text[REASON_COMMENT_MAX], again[REASON_COMMENT_MAX];
+	struct ban_reason back;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct ban_reason reason = failures(texts[i]);
+
+		reason_parse(reason_format(&reason, text), &back);
+		assert_int_equal(back.limit, LIMIT_AUTH_FAILURES);
+		assert_string_equal(back.service, "submission");
+		assert_int_equal(back.observed, 20);
+		assert_int_equal(back.allowed, 20);
+		assert_int_equal(back.peak, 20);
+		assert_true(back.window == reason.window);
+		assert_int_equal(back.ptr_state, PTR_STATE_UNKNOWN);
+		assert_string_equal(back.text, texts[i]);
+	}
+	/* of an account that is too long its beginning is left, and nothing else changes */
+	for (unsigned n = 0; n < REASON_COMMENT_MAX; n++) {
+		struct ban_reason reason = failures("");
+
+		memset(reason.text, 'a', n);
+		reason.text[n] = '\0';
+		reason_parse(reason_format(&reason, text), &back);
+		assert_int_equal(back.limit, LIMIT_AUTH_FAILURES);
+		assert_int_equal(strncmp(back.text, reason.text, strlen(back.text)), 0);
+		assert_int_equal(strlen(back.text), MIN_OF(n, REASON_COMMENT_MAX - 1 - 38u));
+		assert_string_equal(reason_format(&back, again), text);
 	}
 }
 
@@ -145,6 +203,15 @@ static void test_foreign_comments(void **state UNUSED)
 		"smtp reverse_dns and more",
 		"smtp reverse_dn",
 		"reverse_dns; no PTR",
+		"submission 20/20 auth-failures",
+		"submission 20/20 auth-failures/",
+		"submission 20/20 auth-failures/1x",
+		"submission 20/20 auth-failures/0s",
+		"submission 20/20 auth-failures/3600s user@example.com",
+		"submission 20>20 auth-failures/3600s; user@example.com",
+		"submission 20/20 auth_failures/3600s; user@example.com",
+		"submission auth-failures/3600s",
+		"20/20 auth-failures/3600s",
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(foreign); i++) {
@@ -171,6 +238,8 @@ static void test_nothing_raw_gets_through(void **state UNUSED)
 		comment[n] = '\0';
 		if (random_below(4) == 0)
 			memcpy(comment, "operator: ", MIN_OF(n, 10u));
+		else if (random_below(4) == 0)
+			memcpy(comment, "a 9/9 auth-failures/9s; ", MIN_OF(n, 24u));
 		reason_parse(comment, &back);
 		for (const char *p = back.text; *p; p++)
 			assert_true(*p >= 0x20 && *p < 0x7f && *p != '"');
@@ -186,6 +255,7 @@ static void test_names(void **state UNUSED)
 	assert_string_equal(limit_kind_name(LIMIT_VERIFIED_CONCURRENT), "verified_concurrent");
 	assert_string_equal(limit_kind_name(LIMIT_OPERATOR), "operator");
 	assert_string_equal(limit_kind_name(LIMIT_REVERSE_DNS), "reverse_dns");
+	assert_string_equal(limit_kind_name(LIMIT_AUTH_FAILURES), "auth-failures");
 	assert_string_equal(ptr_state_name(PTR_STATE_UNKNOWN), "unknown");
 	assert_string_equal(ptr_state_name(PTR_STATE_VERIFIED), "verified");
 	assert_string_equal(ptr_state_name(PTR_STATE_MISMATCH), "mismatch");
@@ -200,6 +270,7 @@ int main(void)
 		cmocka_unit_test(test_and_back),	  cmocka_unit_test(test_operator_and_back),
 		cmocka_unit_test(test_foreign_comments),  cmocka_unit_test(test_nothing_raw_gets_through),
 		cmocka_unit_test(test_names),		  cmocka_unit_test(test_refusal_and_back),
+		cmocka_unit_test(test_failures_and_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "documented.h"
 #include "report_world.h"
 
 static void ban_appears_everywhere(void **state)
@@ -13,7 +14,7 @@ static void ban_appears_everywhere(void **state)
 	assert_int_equal(json_array_size(bans), 1);
 	ban = json_array_get(bans, 0);
 	keys_are(ban, "source service limit allowed observed reverse_dns since expires earlier "
-		      "comment enforced adopted remaining_s peak window names kind");
+		      "comment enforced adopted remaining_s peak window names accounts kind");
 	assert_string_equal(text_of(ban, "kind"), "ban");
 	assert_string_equal(text_of(ban, "source"), "203.0.113.9");
 	assert_string_equal(text_of(ban, "service"), "smtp");
@@ -27,12 +28,12 @@ static void ban_appears_everywhere(void **state)
 	assert_int_equal(json_array_size(fixture->decisions), 1);
 	keys_are(json_array_get(fixture->decisions, 0),
 		 "time event source service limit allowed observed reverse_dns expires earlier "
-		 "comment peak window names because");
+		 "comment peak window names accounts because");
 	assert_string_equal(text_of(json_array_get(fixture->decisions, 0), "event"), "ban");
 
 	explain = explain_of(fixture, "203.0.113.9");
 	keys_are(explain, "ok address source seen ban block never trusted_until ladder reverse_dns "
-			 "gate services timeline");
+			 "gate mail services timeline");
 	assert_true(json_is_true(json_object_get(explain, "seen")));
 	assert_string_equal(text_of(json_object_get(explain, "ban"), "source"), "203.0.113.9");
 	assert_string_equal(text_of(json_object_get(explain, "reverse_dns"), "state"), "none");
@@ -105,7 +106,7 @@ static void blocks_are_listed_behind_bans(void **state)
 	assert_string_equal(text_of(json_array_get(bans, 0), "kind"), "ban");
 	first = json_array_get(bans, 1);
 	keys_are(first, "source service limit allowed observed reverse_dns since expires earlier "
-			"comment enforced adopted remaining_s peak window names kind");
+			"comment enforced adopted remaining_s peak window names accounts kind");
 	/* by address: IPv4 is ::ffff:a.b.c.d, and so comes before 2001:db8:: */
 	assert_string_equal(text_of(first, "source"), "198.18.0.0/15");
 	assert_string_equal(text_of(first, "kind"), "block");
@@ -216,47 +217,6 @@ static void sources_that_go_away_are_left_out(void **state)
 	report_list_free(list);
 }
 
-/* The two pages that name every key. */
-static char manual[131072], schema[262144];
-
-static void read_page(const char *name, char *page, size_t size)
-{
-	const char *root = getenv("SMTPGUARD_SOURCE_ROOT");
-	char path[4096];
-	FILE *file;
-
-	if (!root)
-		skip();
-	snprintf(path, sizeof(path), "%s/docs/%s", root, name);
-	file = fopen(path, "re");
-	assert_non_null(file);
-	assert_in_range(fread(page, 1, size - 1, file), 1, size - 2);
-	fclose(file);
-}
-
-static void require_documented(json_t *value)
-{
-	char quoted[64];
-	const char *key;
-	json_t *member;
-	size_t i;
-
-	json_array_foreach(value, i, member)
-		require_documented(member);
-	json_object_foreach(value, key, member) {
-		require_documented(member);
-		/* these two are names of services, not keys */
-		if (!strcmp(key, "smtp") || !strcmp(key, "submission"))
-			continue;
-		snprintf(quoted, sizeof(quoted), "`%s`", key);
-		if (!strstr(manual, quoted))
-			fail_msg("key %s is not in docs/protocol.md", key);
-		snprintf(quoted, sizeof(quoted), "\"%s\": {", key);
-		if (!strstr(schema, quoted))
-			fail_msg("key %s is not in docs/status-schema.json", key);
-	}
-}
-
 static void keys_are_documented(void **state)
 {
 	struct fixture *fixture = *state;
@@ -266,8 +226,7 @@ static void keys_are_documented(void **state)
 				      .local_port = 25 };
 	json_t *documents[12];
 
-	read_page("protocol.md", manual, sizeof(manual));
-	read_page("status-schema.json", schema, sizeof(schema));
+	read_pages();
 	connect_many(fixture, "203.0.113.9", 1000, 11, FLOW_ESTABLISHED);
 	name_is(fixture, "203.0.113.9", NAME_ANSWER_NONE);
 	documents[0] = report_status(&fixture->inputs, &control, fixture->now);

@@ -6,12 +6,12 @@
 
 static int setup_gated(void **state)
 {
-	return setup_with(state, true);
+	return setup_with(state, true, false);
 }
 
 static int setup_observed(void **state)
 {
-	int r = setup_with(state, true);
+	int r = setup_with(state, true, false);
 	struct fixture *fixture = *state;
 
 	for (unsigned i = 0; i < fixture->settings.n_services; i++)

@@ -141,8 +141,8 @@ static void status_has_all_and_tells_problems(void **state)
 	connect_many(fixture, "198.51.100.1", 2000, 2, FLOW_SYN);
 	status = report_status(&fixture->inputs, &control, fixture->now);
 	keys_are(status, "ok schema version mode mode_ordered enforcing unenforceable uptime_s "
-			 "events flows sources bans resolver gate kernel reconcile closer ledger services tables "
-			 "control problems");
+			 "events flows sources bans resolver gate mail_logs kernel reconcile closer "
+			 "ledger services tables control problems");
 	assert_string_equal(text_of(status, "mode"), "enforce");
 	assert_true(json_is_false(json_object_get(status, "mode_ordered")));
 	assert_true(json_is_true(json_object_get(status, "enforcing")));

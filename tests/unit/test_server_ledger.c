@@ -170,6 +170,106 @@ static void rows_come_from_the_ledger(void **state)
 	json_decref(answer);
 }
 
+/* Of today: "2026-11-22". */
+static const char *today(usec_t wall, uint32_t *ret_number)
+{
+	static char text[TIMESTAMP_TEXT_MAX];
+	unsigned year, month, day;
+
+	clock_format_wall(wall, text);
+	text[10] = '\0';
+	assert_int_equal(sscanf(text, "%u-%u-%u", &year, &month, &day), 3);
+	*ret_number = year * 10000 + month * 100 + day;
+	return text;
+}
+
+static struct ledger_fact fact_of(enum mail_fact_kind kind, const char *source, uint32_t count)
+{
+	struct ledger_fact fact = { .kind = kind,
+				    .protocol = MAIL_PROTOCOL_SMTP,
+				    .has_address = true,
+				    .address = pfx(source).address,
+				    .account = "user@example.com",
+				    .count = count,
+				    .last = clock_to_wall(clock_now()) };
+
+	fact.first = fact.last;
+	today(fact.last, &fact.day);
+	return fact;
+}
+
+static void wait_total(struct fixture *fixture, const char *line, const char *total)
+{
+	const usec_t end = clock_now() + PATIENCE;
+	bool found = false;
+
+	while (!found && clock_now() < end) {
+		json_t *answer = ask(fixture, line);
+
+		found = json_integer_value(json_object_get(answer, "total")) == atoll(total);
+		json_decref(answer);
+		turn(fixture, 5 * USEC_PER_MSEC);
+	}
+	expect(fixture, line, "total", total);
+}
+
+static json_t *first_of(struct fixture *fixture, const char *line, const char *key)
+{
+	json_t *answer = ask(fixture, line);
+	json_t *row = json_array_get(json_object_get(answer, key), 0);
+
+	if (!json_is_object(row))
+		fail_msg("'%s': no row; message '%s'", line, text_of(answer, "message"));
+	json_incref(row);
+	json_decref(answer);
+	return row;
+}
+
+static void sums_come_from_the_ledger(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct log_places places = { .log = MAIL_LOG_EXIM, .n = 1 };
+	const struct ledger_fact facts[] = {
+		fact_of(MAIL_FACT_AUTH_FAILURE, "203.0.113.9", 7),
+		fact_of(MAIL_FACT_AUTH_FAILURE, "2001:db8:1:2::1", 2),
+		fact_of(MAIL_FACT_AUTH_SUCCESS, "198.51.100.1", 3),
+		fact_of(MAIL_FACT_AUTH_SUCCESS, "2001:db8:1:2::2", 1),
+	};
+	const char *day;
+	uint32_t number;
+	json_t *row;
+
+	expect(fixture, "auth-failures", "total", "0");
+	expect(fixture, "accounts", "total", "0");
+	assert_true(ledger_note_facts(fixture->inputs.ledger, facts, ARRAY_SIZE(facts), &places));
+	wait_total(fixture, "auth-failures by=source", "2");
+	row = first_of(fixture, "auth-failures", "auth_failures");
+	assert_string_equal(text_of(row, "account"), "user@example.com");
+	assert_int_equal(json_integer_value(json_object_get(row, "failures")), 9);
+	json_decref(row);
+	row = first_of(fixture, "auth-failures by=day,source source=203.0.113.9 since=1d",
+		       "auth_failures");
+	day = today(facts[0].last, &number);
+	assert_string_equal(text_of(row, "source"), "203.0.113.9");
+	assert_string_equal(text_of(row, "day"), day);
+	json_decref(row);
+	expect(fixture, "auth-failures account=nobody", "total", "0");
+
+	row = first_of(fixture, "accounts", "accounts");
+	assert_int_equal(json_integer_value(json_object_get(row, "networks")), 2);
+	assert_int_equal(json_array_size(json_object_get(row, "used_from")), 2);
+	json_decref(row);
+	expect(fixture, "accounts min_networks=3", "total", "0");
+	/* an address stands for its source: the whole /64 */
+	row = first_of(fixture, "accounts source=2001:db8:1:2::77", "accounts");
+	assert_int_equal(json_integer_value(json_object_get(row, "failures")), 2);
+	assert_int_equal(json_integer_value(json_object_get(row, "messages")), 1);
+	json_decref(row);
+	expect(fixture, "accounts source=2001:db8:1:3::77", "total", "0");
+	refuse(fixture, "accounts source=203.0.113.9 min_networks=2", "bad-command",
+	       "min_networks: not together with source");
+}
+
 static void others_go_on(void **state)
 {
 	struct fixture *fixture = *state;
@@ -263,12 +363,16 @@ static void a_failing_ledger_is_told(void **state)
 	refuse(fixture, "history", "ledger-unavailable",
 	       "the ledger cannot be read now, it is failing: ");
 	refuse(fixture, "peaks", "ledger-unavailable", "full");
+	refuse(fixture, "auth-failures", "ledger-unavailable", "full");
+	refuse(fixture, "accounts", "ledger-unavailable", "full");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(rows_come_from_the_ledger, setup_ledger,
+						teardown_ledger),
+		cmocka_unit_test_setup_teardown(sums_come_from_the_ledger, setup_ledger,
 						teardown_ledger),
 		cmocka_unit_test_setup_teardown(others_go_on, setup_ledger, teardown_ledger),
 		cmocka_unit_test_setup_teardown(closing_forgets_the_question, setup_ledger,

@@ -43,6 +43,10 @@ static void defaults_are_those_of_the_manual(void **state UNUSED)
 	assert_int_equal(settings.gate.queue, 25);
 	assert_int_equal(settings.gate.hold, USEC_PER_SEC);
 	assert_int_equal(settings.gate.max_held, 1024);
+	assert_false(settings.mail.enabled);
+	assert_int_equal(settings.mail.auth_failures, 20);
+	assert_int_equal(settings.mail.auth_window, 3600 * USEC_PER_SEC);
+	assert_int_equal(settings.mail.account_networks, 5);
 	assert_null(settings.allowed);
 	for (unsigned i = 0; i < settings.n_services; i++) {
 		assert_false(settings.services[i].observe);
@@ -77,6 +81,19 @@ static void the_gate_is_wanted_where_names_are_required(void **state UNUSED)
 	assert_false(settings_wants_gate(&settings));
 	settings.services[0].reverse_dns = REVERSE_DNS_REQUIRE;
 	assert_true(settings_wants_gate(&settings));
+}
+
+static void who_authenticated_is_spared_where_no_stranger_brings_mail(void **state UNUSED)
+{
+	struct service_settings service = { .ports = { 465, 587, 25 }, .n_ports = 2 };
+
+	assert_true(settings_spares_authenticated(&service));
+	service.n_ports = 3;
+	assert_false(settings_spares_authenticated(&service));
+	service = (struct service_settings){ .ports = { 25 }, .n_ports = 1 };
+	assert_false(settings_spares_authenticated(&service));
+	service.ports[0] = 143;
+	assert_true(settings_spares_authenticated(&service));
 }
 
 static void services_are_found(void **state UNUSED)
@@ -140,6 +157,7 @@ int main(void)
 		cmocka_unit_test(defaults_are_those_of_the_manual),
 		cmocka_unit_test(names_count_unless_ignored),
 		cmocka_unit_test(the_gate_is_wanted_where_names_are_required),
+		cmocka_unit_test(who_authenticated_is_spared_where_no_stranger_brings_mail),
 		cmocka_unit_test(services_are_found),
 		cmocka_unit_test(ports_are_ascending),
 		cmocka_unit_test(ports_of_observed_services_are_left_out),

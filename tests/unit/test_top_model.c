@@ -276,6 +276,10 @@ static void test_other_reasons(void **state UNUSED)
 	take_reason(&row, "{\"trusted_until\":null,\"reverse_dns\":{\"state\":\"verified\"}}",
 		    SECONDS(5), wall);
 	assert_string_equal(top_reason_find(&model, &row)->why, "name verified");
+	take_reason(&row, "{\"mail\":{\"authenticated_until\":\"2027-01-15T08:02:00Z\"}}", SECONDS(5),
+		    wall);
+	assert_string_equal(top_reason_find(&model, &row)->why, "authenticated lately");
+	assert_int_equal(top_reason_find(&model, &row)->until, SECONDS(125));
 
 	row.standing = TOP_ALLOWED;
 	take_reason(&row, "{\"never\":{\"reason\":\"allow list\",\"match\":\"2001:db8::/32\"}}",

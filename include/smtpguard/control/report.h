@@ -16,6 +16,7 @@
 #include "smtpguard/kernel/set_writer.h"
 #include "smtpguard/kernel/socket_closer.h"
 #include "smtpguard/ledger/ledger.h"
+#include "smtpguard/maillog/client.h"
 #include "smtpguard/policy/guard.h"
 #include "smtpguard/resolver/client.h"
 #include "smtpguard/wire/control_line.h"
@@ -52,6 +53,20 @@ struct allow_facts {
 	unsigned unreadable;  /* of cPanel's lists: there, but not to be read */
 };
 
+#define MAIL_FORGED_SHOWN 8
+
+/* The mail logs, when they are followed. */
+struct mail_log_facts {
+	const struct maillog_client *client; /* NULL: not started yet, the ledger is being read */
+	const char *paths[MAIL_LOGS]; /* NULL or empty: not followed. Borrowed */
+	uint64_t account_alerts; /* since the start */
+	bool refused; /* the ledger took not all: the logs are read again when it is healthy */
+	/* The addresses and ports that the last forged line could be of (mail_stats.last_forged): the first of
+	 * them, and how many there were. 0: none, or too many to be told. */
+	struct mail_reading forged[MAIL_FORGED_SHOWN];
+	unsigned n_forged;
+};
+
 /* Where reports read from; everything borrowed. Only version, mode_ordered, guard, gate and kernel are
  * never NULL. */
 struct report_inputs {
@@ -69,6 +84,7 @@ struct report_inputs {
 	const struct packet_queue *queue;
 	const struct gate_facts *gate;
 	const struct allow_facts *allow; /* may be NULL */
+	const struct mail_log_facts *mail_logs; /* NULL: mail_logs.enabled is not set */
 	const struct reconcile_facts *reconcile;
 	const struct kernel_facts *kernel;
 };
@@ -102,8 +118,8 @@ json_t *report_time(usec_t moment);
 
 /*
  * `sources`, `bans` (blocks after the bans), `allow list` (by hand, then from files) and the ledger's
- * `history` and `peaks` as a list that is made entry by entry, so that a long answer takes no long turn of
- * the event loop. Entries that go away meanwhile are left out.
+ * `history`, `peaks`, `auth-failures` and `accounts` as a list that is made entry by entry, so that a long
+ * answer takes no long turn of the event loop. Entries that go away meanwhile are left out.
  */
 struct report_list;
 
@@ -115,11 +131,12 @@ enum {
 /* command->prefix is a source prefix. 0, REPORT_UNKNOWN_SERVICE, -ENOMEM. */
 int report_list_new(struct report_list **ret_list, const struct report_inputs *inputs,
 		    const struct control_command *command, usec_t now) MUST_CHECK;
-/* What the ledger answered to CONTROL_HISTORY or CONTROL_PEAKS, copied: about 0.5 KiB a row. -ENOMEM. */
-int report_list_of_answer(struct report_list **ret_list, enum control_verb verb,
+/* What the ledger answered to the command, copied: 0.5 to 1 KiB a row. -ENOMEM. */
+int report_list_of_answer(struct report_list **ret_list, const struct control_command *command,
 			  const struct ledger_answer *answer) MUST_CHECK;
 struct report_list *report_list_free(struct report_list *list);
-/* The key of the array in the answer: "sources", "bans", "allowed", "history" or "peaks". */
+/* The key of the array in the answer: "sources", "bans", "allowed", "history", "peaks",
+ * "auth_failures" or "accounts". */
 const char *report_list_key(const struct report_list *list);
 /* 0: *ret_entry is the caller's. REPORT_LIST_END, -ENOMEM. */
 int report_list_next(struct report_list *list, usec_t now, json_t **ret_entry) MUST_CHECK;

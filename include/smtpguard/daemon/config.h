@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "smtpguard/base/log_place.h"
 #include "smtpguard/policy/settings.h"
 
 #define CONFIG_PATH_MAX 256
@@ -36,6 +37,7 @@ struct config {
 	unsigned control_max_clients;
 	char ledger_path[CONFIG_PATH_MAX];
 	usec_t ledger_keep;
+	char mail_log_paths[MAIL_LOGS][CONFIG_PATH_MAX]; /* empty: not followed; guard.mail.enabled */
 	/* What the file, or the command line, says of mode; of services, for them alone. */
 	bool observe, service_observes[SERVICES_MAX];
 	struct allow_patterns allow_patterns, cpanel_patterns;

@@ -18,7 +18,7 @@ struct engine_settings {
 	struct config *config;	      /* taken, also when engine_new() fails */
 	const char *config_path;      /* borrowed: where a reload reads */
 	bool observe;		      /* as config_load(): of the command line */
-	const char *resolver_program; /* borrowed */
+	const char *resolver_program, *maillog_program; /* borrowed */
 	int receive_buffer_bytes;     /* of the conntrack socket; 0: the default */
 	int control_fd;		      /* a listening socket; taken */
 	gid_t control_group;

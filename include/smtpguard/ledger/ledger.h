@@ -16,10 +16,13 @@
 #include "smtpguard/base/address.h"
 #include "smtpguard/base/clock.h"
 #include "smtpguard/base/compiler.h"
+#include "smtpguard/base/log_place.h"
+#include "smtpguard/policy/mail_fact.h"
 #include "smtpguard/policy/reason.h"
 
 #define LEDGER_QUEUE_MAX 65536 /* entries waiting for the disk, about 0.5 KiB each */
 #define LEDGER_PATH_MAX 224
+#define LEDGER_LOG_PATH_MAX 256
 
 enum ledger_kind {
 	LEDGER_BAN,   /* a ban of one source: source, since, until, reason, earlier */
@@ -53,6 +56,14 @@ struct ledger_past {
 	usec_t last_ban; /* the end of the last one, which may still lie ahead */
 };
 
+/* An account is newly used from more than settings.account_networks networks within 24 hours. */
+struct ledger_account_alert {
+	char account[ACCOUNT_TEXT_MAX];
+	uint32_t networks, addresses;
+	usec_t last; /* wall clock: of its last authentication */
+	struct address address; /* that one's */
+};
+
 struct ledger_handlers {
 	/*
 	 * An active entry of the file. They come before `loaded`; if the file could not be read at first,
@@ -64,6 +75,11 @@ struct ledger_handlers {
 	void (*ended)(void *userdata, const struct prefix *source);
 	/* A source with bans younger than forget_after; the active one counts. */
 	void (*past)(void *userdata, const struct ledger_past *past);
+	/* How far a mail log was read; not of logs that never were. They come with the entries, and facts
+	 * are taken from then on. May be NULL. */
+	void (*places)(void *userdata, const struct log_places *places);
+	/* At most 64 of one group of facts; of others there is only what LEDGER_ACCOUNTS tells. May be NULL. */
+	void (*account_alert)(void *userdata, const struct ledger_account_alert *alert);
 	/* Loading is complete, or nothing could be read (see the state). Called once. */
 	void (*loaded)(void *userdata);
 	/* Entries were lost, or the file is new: the handler calls ledger_snapshot_begin(), ledger_begin()
@@ -78,6 +94,10 @@ struct ledger_settings {
 	const char *path;    /* shorter than LEDGER_PATH_MAX */
 	usec_t keep;	     /* how long ended entries stay, at least forget_after */
 	usec_t forget_after; /* how far back `past` looks */
+	/* Places are kept by path: a log that is moved and moved back goes on where it was. NULL: none. Copied,
+	 * cut to LEDGER_LOG_PATH_MAX. */
+	const char *log_paths[MAIL_LOGS];
+	uint32_t account_networks; /* more of them within a day are an alert; 0: off */
 };
 
 enum ledger_state {
@@ -99,6 +119,8 @@ struct ledger_stats {
 	char moved_aside[256];	/* where the last corrupt file went; empty: there was none */
 	uint64_t written, dropped, failures, snapshots; /* entries, entries, attempts, snapshots written */
 	uint32_t queued;
+	uint32_t facts_queued;
+	uint64_t facts_dropped, facts_folded; /* folded: beyond LEDGER_FACTS_PER_DAY */
 	usec_t last_write; /* clock_now() scale; 0: none */
 	usec_t slowest_write;
 };
@@ -162,6 +184,39 @@ struct ledger_peak {
  */
 void ledger_note_peak(struct ledger *ledger, const struct ledger_peak *peak);
 
+/* --- facts of the mail logs, summed up by day, kind, protocol, account and address --- */
+
+/* Sums kept per day and kind; what does not fit is counted without account and address. */
+#define LEDGER_FACTS_PER_DAY 262144
+/* Facts that may wait for the disk. */
+#define LEDGER_FACTS_QUEUE_MAX 65536
+
+struct ledger_fact {
+	enum mail_fact_kind kind;
+	enum mail_protocol protocol;
+	uint32_t day; /* in the log's own time: 20261122 */
+	bool has_address; /* false: the line could be read in several ways */
+	struct address address;
+	char account[ACCOUNT_TEXT_MAX]; /* escaped; empty: none, or unknown */
+	uint32_t count;
+	usec_t first, last; /* wall clock */
+};
+
+/*
+ * Adds the facts of one log to the sums, and remembers how far that log was read, in one transaction:
+ * both or neither. Copied. false: without memory or room, or while the ledger is failing or not loaded, they
+ * are not taken and counted as dropped, and the caller should come again with them. Entries never wait for more
+ * than one such group.
+ *
+ * Facts of days that cannot be (not within 1970 to 2100) are dropped and counted, those of days older than
+ * `keep` come to nothing. The file has whole seconds.
+ */
+bool ledger_note_facts(struct ledger *ledger, const struct ledger_fact *facts, size_t n,
+		       const struct log_places *places) MUST_CHECK;
+/* False: it is better to wait, the disk is busy with the facts it has. Always true for a ledger that is
+ * failing: facts may be of use elsewhere. */
+bool ledger_takes_facts(const struct ledger *ledger);
+
 /* --- reading back --- */
 
 #define LEDGER_ROWS_MAX 10000
@@ -174,19 +229,65 @@ struct ledger_record {
 	usec_t ended;	     /* 0: it is in force */
 };
 
+enum ledger_subject {
+	LEDGER_RECORDS,	      /* newest first */
+	LEDGER_PEAKS,	      /* the highest `concurrent` first */
+	LEDGER_AUTH_FAILURES, /* sums grouped by query.by, most failures first; by day alone: newest first */
+	LEDGER_ACCOUNTS,      /* accounts with authentications, or of has_source all it tried; see there */
+};
+
+/* For LEDGER_AUTH_FAILURES: any of them together, at least one. */
+enum ledger_by { LEDGER_BY_ACCOUNT = 1, LEDGER_BY_SOURCE = 2, LEDGER_BY_DAY = 4 };
+
 struct ledger_query {
-	bool peaks;	      /* ask for peaks, the highest `concurrent` first; else for records, newest first */
+	enum ledger_subject subject;
 	bool has_source;
 	struct prefix source; /* entries of it, inside it, or around it */
 	char service[SERVICE_NAME_MAX]; /* peaks only; empty: all */
-	usec_t since;	      /* records that were in force, peaks of days, after it; 0: all there is */
+	/* Records that were in force, peaks of days, sums that grew after it; 0: all there is. Sums are of whole
+	 * days. */
+	usec_t since;
+	unsigned by;	       /* LEDGER_AUTH_FAILURES */
+	bool has_account;
+	char account[ACCOUNT_TEXT_MAX]; /* LEDGER_AUTH_FAILURES, LEDGER_ACCOUNTS: only this one; escaped */
+	uint32_t min_networks; /* LEDGER_ACCOUNTS without has_source: used from at least so many */
 	uint32_t limit;	      /* 1..LEDGER_ROWS_MAX */
+};
+
+#define LEDGER_ADDRESSES_SHOWN 16
+
+struct ledger_account_address {
+	struct address address;
+	uint32_t messages, logins; /* SMTP; all others */
+	usec_t first, last;
+};
+
+/*
+ * One row of LEDGER_AUTH_FAILURES (what it is grouped by, failures, numbers of the rest, first, last) or
+ * LEDGER_ACCOUNTS (account, all numbers; first and last of authentications, or of everything if there are
+ * none; addresses unless has_source). Networks are /24 of IPv4, /48 of IPv6. Rows of LEDGER_ACCOUNTS: most
+ * networks first, then most addresses; of has_source the latest first, and what is not about an account
+ * (messages of strangers, protocol errors, refusals) in a row with an empty account.
+ */
+struct ledger_sum {
+	char account[ACCOUNT_TEXT_MAX]; /* empty: none, or unknown */
+	bool has_address;
+	struct address address;
+	uint32_t day;
+	uint64_t failures, messages, logins; /* messages and logins: authenticated */
+	uint64_t strangers, protocol_errors, refused; /* has_source: mail without authentication, .. */
+	uint32_t accounts, addresses, networks; /* different ones; at least so many, beyond some 100 000 */
+	usec_t first, last; /* wall clock */
+	usec_t alerted;	    /* wall clock of the last account_alert; 0: none */
+	struct ledger_account_address *shown; /* n_shown, most messages and logins first */
+	uint32_t n_shown;
 };
 
 struct ledger_answer {
 	int error; /* 0, or -errno: then nothing else is set */
 	struct ledger_record *records;
 	struct ledger_peak *peaks;
+	struct ledger_sum *sums;
 	uint32_t n;
 	uint64_t total; /* rows that match, shown or not */
 };
@@ -212,4 +313,6 @@ void ledger_question_forget(struct ledger_question *question);
 
 /* A new configuration: takes effect with the next cleaning. */
 void ledger_set_keep(struct ledger *ledger, usec_t keep, usec_t forget_after);
+/* With the next facts. */
+void ledger_set_account_networks(struct ledger *ledger, uint32_t networks);
 void ledger_stats(const struct ledger *ledger, struct ledger_stats *ret_stats);

@@ -9,11 +9,14 @@
  */
 #pragma once
 
+#include "smtpguard/policy/auth_table.h"
 #include "smtpguard/policy/ban_table.h"
 #include "smtpguard/policy/gate_table.h"
+#include "smtpguard/policy/mail_fact.h"
 #include "smtpguard/policy/name_table.h"
 #include "smtpguard/policy/operator_list.h"
 #include "smtpguard/policy/settings.h"
+#include "smtpguard/track/connection_memory.h"
 #include "smtpguard/track/flow_table.h"
 #include "smtpguard/track/source_table.h"
 
@@ -21,7 +24,7 @@ enum standing {
 	STANDING_NORMAL,
 	STANDING_OVER_LIMIT, /* over a limit but not banned: observe, doubt about the counts, a breaker */
 	STANDING_RESOLVING,  /* over a limit, reverse DNS not known yet */
-	STANDING_EXEMPT,     /* over a limit, spared: verified, or just unbanned by an operator */
+	STANDING_EXEMPT,     /* over a limit, spared: verified, authenticated, or just unbanned by an operator */
 	STANDING_ALLOWED,    /* on the never-list */
 	STANDING_BANNED,
 	STANDINGS
@@ -180,6 +183,60 @@ struct gate_stats {
 	struct gate_table_stats table;
 };
 void guard_gate_stats(const struct guard *guard, struct gate_stats *ret_stats);
+
+/* --- mail logs --- */
+
+/*
+ * With settings.mail.enabled the guard remembers connections (131072 entries of connection_memory.h, at most
+ * 10 MB) and sources that authenticated or failed to (32768 entries of auth_table.h, at most 14 MB).
+ */
+
+/* Whose a fact is. */
+enum mail_match {
+	MAIL_MATCH_TRACKED,   /* a connection of ours: it counts for and against the source */
+	MAIL_MATCH_UNTRACKED, /* it informs, and changes nobody's standing */
+	MAIL_MATCH_AMBIGUOUS, /* several readings, and none of them is sure: nobody's */
+};
+
+/*
+ * What a line of a mail log says. The fact counts only when exactly one of its readings is a connection
+ * that is, or was within MAIL_RECENT, one of ours: by address and port; a line without the port by its address
+ * and a guarded port of its protocol, if it has no other reading. While recent lines with several readings
+ * come of which none is ours, somebody writes them through a port that is not guarded and could hit
+ * another one's connection by chance: for MAIL_RECENT those with several readings are nobody's.
+ *
+ * *ret_reading: which one, for TRACKED and UNTRACKED. settings.mail.enabled must be set.
+ */
+enum mail_match guard_mail_fact(struct guard *guard, const struct mail_fact *fact, usec_t now,
+				unsigned *ret_reading);
+
+/* What is remembered of a source whose authentications were tracked; for reports. */
+struct auth_summary {
+	uint32_t failures_in_window, failures, successes; /* the latter two since it is remembered */
+	uint32_t accounts;	   /* different ones it failed with; from AUTH_ACCOUNTS_SHOWN on: at least */
+	char last_account[ACCOUNT_TEXT_MAX]; /* it failed with; escaped */
+	usec_t last_failure, last_success;   /* 0: none */
+	usec_t authenticated_until;	     /* spared until then; 0: not */
+};
+/* false: nothing is known of it. */
+bool guard_auth_summary(struct guard *guard, const struct prefix *source, usec_t now,
+			struct auth_summary *ret_summary);
+
+struct mail_stats {
+	uint64_t facts[MAIL_FACT_KINDS]; /* lines, attempts counted singly */
+	uint64_t tracked, untracked, ambiguous; /* of the recent ones */
+	uint64_t old;		/* the others */
+	uint64_t spared;	/* sources over a limit that were spared because they had authenticated */
+	/* Recent failed authentications that were nobody's: a true line has one reading, so they are forged. */
+	uint64_t forged;
+	usec_t last_forged; /* 0: none */
+	usec_t distrusted_until; /* lines with several readings are nobody's until then; 0: they are read */
+	uint32_t sources, authenticated; /* remembered; of those: spared now */
+	uint64_t sources_evicted;
+	struct connection_memory_stats connections;
+};
+/* All zero without settings.mail.enabled. */
+void guard_mail_stats(const struct guard *guard, usec_t now, struct mail_stats *ret_stats);
 
 /* --- bans --- */
 

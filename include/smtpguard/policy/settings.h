@@ -68,6 +68,14 @@ struct gate_settings {
 	uint32_t max_held; /* packets that wait at once; further ones pass */
 };
 
+/* What the mail logs are good for (SPEC 3, mail_logs). */
+struct mail_settings {
+	bool enabled;		 /* settled at start */
+	uint32_t auth_failures;	 /* so many within any auth_window ban; 0: off */
+	usec_t auth_window;	 /* never 0 */
+	uint32_t account_networks; /* used from more networks than this within a day: alarm; 0: off */
+};
+
 enum ban_action { BAN_ACTION_DROP, BAN_ACTION_REJECT };
 enum ban_scope { BAN_SCOPE_SERVICES, BAN_SCOPE_HOST };
 
@@ -90,6 +98,7 @@ struct guard_settings {
 	usec_t verified_for; /* how long a verified source passes the ceiling without being asked again */
 	struct name_settings names;
 	struct gate_settings gate;
+	struct mail_settings mail;
 	struct prefix_set *allowed; /* never banned; owned by whoever owns the settings */
 };
 
@@ -99,6 +108,11 @@ int settings_service_of_port(const struct guard_settings *settings, uint16_t por
 bool settings_honours_names(const struct service_settings *service);
 /* Whether some service asks the gate for a name, and is not only observed. */
 bool settings_wants_gate(const struct guard_settings *settings);
+/*
+ * Whether a recent authentication spares a source there from bans for its connections: not where
+ * strangers' mail comes in (port 25).
+ */
+bool settings_spares_authenticated(const struct service_settings *service);
 int settings_service_by_name(const struct guard_settings *settings, const char *name);
 /* All guarded ports, ascending, at most GUARDED_PORTS_MAX; only those of enforcing services if asked. */
 unsigned settings_ports(const struct guard_settings *settings, bool only_enforcing,

@@ -10,6 +10,7 @@
 
 #include "smtpguard/base/address.h"
 #include "smtpguard/base/clock.h"
+#include "smtpguard/policy/mail_fact.h"
 #include "smtpguard/policy/reason.h"
 
 #define CONTROL_LINE_MAX 1024 /* bytes without the newline */
@@ -27,6 +28,8 @@ enum control_verb {
 	CONTROL_EVENTS,
 	CONTROL_HISTORY,
 	CONTROL_PEAKS,
+	CONTROL_AUTH_FAILURES,
+	CONTROL_ACCOUNTS,
 	CONTROL_METRICS,
 	CONTROL_MODE,
 	CONTROL_ALLOW_ADD,
@@ -41,16 +44,21 @@ enum control_sort { CONTROL_SORT_CONCURRENT, CONTROL_SORT_NEW, CONTROL_SORT_HALF
 
 struct control_command {
 	enum control_verb verb;
-	struct prefix prefix; /* explain, ban, unban, allow; source= of bans, history, peaks */
+	/* explain, ban, unban, allow; source= of bans, history, peaks, auth-failures, accounts */
+	struct prefix prefix;
 	bool has_prefix;
 	bool has_length; /* given as ADDR/LEN */
 	bool all;	       /* sources all=1; unban all; flush all=1 */
-	uint32_t limit;	       /* sources, history, peaks: 1..CONTROL_LIMIT_MAX; 0 = not given */
+	uint32_t limit;	       /* sources and what the ledger answers: 1..CONTROL_LIMIT_MAX; 0 = not given */
 	char service[SERVICE_NAME_MAX]; /* sources, peaks; empty = any */
 	enum control_sort sort;
 	bool has_mode, observe; /* mode enforce|observe */
-	/* history, peaks since=: how long ago, or a time of the wall clock; 0: not given like that */
+	/* since= of what the ledger answers: how long ago, or a time of the wall clock; 0: not given like that */
 	usec_t since, since_wall;
+	unsigned by; /* auth-failures by=account,source,day: bits of 1, 2, 4; 0: not given */
+	bool has_account;
+	char account[ACCOUNT_TEXT_MAX]; /* auth-failures, accounts: account=, escaped */
+	uint32_t min_networks;		/* accounts; 0: not given */
 	usec_t duration; /* ban for=, unban trust=, allow for=; 0: not given, USEC_NEVER: forever */
 	char reason[REASON_COMMENT_MAX]; /* ban reason=, allow comment=, escaped */
 };
