@@ -126,8 +126,9 @@ static void finish_interval(struct import *import, const struct setting *interva
 		return;
 	}
 	line_note(import, mail->limit_line, OUTCOME_SETTING,
-		  "mail_logs.auth_failures = \"%u/%us\", mail_logs.enabled = true", mail->count,
-		  mail->window_s);
+		  "mail_logs.auth_failures = \"%u/%us\"; it counts when you set mail_logs.enabled "
+		  "= true and restart smtpguardd",
+		  mail->count, mail->window_s);
 	if (!given)
 		return;
 	mail->has_interval = true;
@@ -198,7 +199,7 @@ void mail_print(FILE *out, const struct import *import)
 		return;
 	fprintf(out,
 		"\n# The service must be able to read them: smtpguard doctor.\nmail_logs: {\n"
-		"  enabled = true;\n  # %s: %s\n",
+		"  enabled = false; # true: at the next restart\n  # %s: %s\n",
 		line_place(import, mail->limit_line, place), import->lines[mail->limit_line].text);
 	if (mail->has_interval)
 		fprintf(out, "  # %s: %s\n", line_place(import, mail->interval_line, place),

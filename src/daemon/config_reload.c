@@ -110,13 +110,24 @@ static void report(const struct config *running, const struct config *wanted,
 	problem(userdata, text);
 }
 
+/* Paths of logs that nobody follows may be what they like. */
+static bool is_unused(const struct config *running, const struct config *wanted,
+		      const struct fixed_key *key)
+{
+	size_t paths = offsetof(struct config, mail_log_paths);
+
+	return key->offset >= paths && key->offset < paths + sizeof(running->mail_log_paths) &&
+	       !running->guard.mail.enabled && !wanted->guard.mail.enabled;
+}
+
 int config_check_reload(const struct config *running, const struct config *wanted,
 			config_problem problem, void *userdata)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(fixed_keys); i++) {
-		if (is_same(running, wanted, &fixed_keys[i]))
+		if (is_unused(running, wanted, &fixed_keys[i]) ||
+		    is_same(running, wanted, &fixed_keys[i]))
 			continue;
 		report(running, wanted, &fixed_keys[i], problem, userdata);
 		r = CONFIG_INVALID;

@@ -841,9 +841,6 @@ static void reload_refuses_what_needs_a_start(void **state UNUSED)
 		{ "gate", "queue", "25", "65535" },
 		{ "gate", "max_held", "1024", "1" },
 		{ "mail_logs", "enabled", "false", "true" },
-		{ "mail_logs", "exim", "\"/var/log/exim_mainlog\"", "\"\"" },
-		{ "mail_logs", "mail", "\"/var/log/maillog\"", "\"/var/log/mail.log\"" },
-		{ "mail_logs", "cpanel", "\"/usr/local/cpanel/logs/login_log\"", "\"/srv/l\"" },
 		{ "ledger", "path", "\"" SMTPGUARD_LEDGER_PATH "\"", "\"/srv/ledger.db\"" },
 		{ "control", "path", "\"" SMTPGUARD_SOCKET_PATH "\"", "\"/run/s\"" },
 		{ "control", "group", "\"smtpguard\"", "\"mail\"" },
@@ -867,6 +864,26 @@ static void reload_refuses_what_needs_a_start(void **state UNUSED)
 			 CONFIG_INVALID);
 	assert_string_equal(said, "resolver.servers: cannot change while smtpguardd runs (now "
 			    "\"192.0.2.1:53\", wanted \"192.0.2.1:53,[::1]:53\"); restart it\n");
+}
+
+/* Those of logs that nobody follows may change. */
+static void reload_refuses_other_mail_logs(void **state UNUSED)
+{
+	static const char *const keys[MAIL_LOGS] = { "exim", "mail", "cpanel" };
+	char text[128], expected[128];
+
+	for (int log = 0; log < MAIL_LOGS; log++) {
+		snprintf(text, sizeof(text), "mail_logs: { enabled = true; %s = \"/srv/l\"; };",
+			 keys[log]);
+		snprintf(expected, sizeof(expected), "mail_logs.%s: cannot change while smtpguardd runs",
+			 keys[log]);
+		assert_int_equal(check_reload("mail_logs: { enabled = true; };", text),
+				 CONFIG_INVALID);
+		assert_non_null(strstr(said, expected));
+		assert_int_equal(check_reload(text, text), 0);
+		snprintf(text, sizeof(text), "mail_logs: { %s = \"/srv/l\"; };", keys[log]);
+		assert_int_equal(check_reload("", text), 0);
+	}
 }
 
 static void reload_names_every_difference(void **state UNUSED)
@@ -1234,6 +1251,7 @@ int main(void)
 		cmocka_unit_test(mail_log_paths_fit),
 		cmocka_unit_test(a_mail_log_to_follow_is_needed),
 		cmocka_unit_test(forms_of_text),
+		cmocka_unit_test(reload_refuses_other_mail_logs),
 		cmocka_unit_test(reload_refuses_what_needs_a_start),
 		cmocka_unit_test(reload_names_every_difference),
 		cmocka_unit_test(reload_takes_everything_else),

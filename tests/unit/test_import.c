@@ -295,7 +295,8 @@ static void test_bad_settings(void **state UNUSED)
 	expect_line(CONF, 6, OUTCOME_NOT_UNDERSTOOD, "no value in double quotes");
 	expect_line(CONF, 7, OUTCOME_OTHER, "not for smtpguard");
 	expect_line(CONF, 8, OUTCOME_SETTING,
-		    "mail_logs.auth_failures = \"5/3600s\", mail_logs.enabled = true");
+		    "mail_logs.auth_failures = \"5/3600s\"; it counts when you set mail_logs.enabled = true "
+		    "and restart smtpguardd");
 	expect_line(CONF, 9, OUTCOME_IGNORED, "off");
 	expect_line(CONF, 10, OUTCOME_NOT_UNDERSTOOD, "no such action");
 	assert_int_equal(line_at(CONF, 11)->outcome, OUTCOME_COVERED);
@@ -315,7 +316,8 @@ static void test_failed_logins_become_mail_logs(void **state UNUSED)
 		  "LF_DISTSMTP = \"2\"\nLF_TRIGGER = \"0\"\nRT_RELAY_ALERT = \"1\"\n");
 	run();
 	expect_line(CONF, 1, OUTCOME_SETTING,
-		    "mail_logs.auth_failures = \"5/1800s\", mail_logs.enabled = true");
+		    "mail_logs.auth_failures = \"5/1800s\"; it counts when you set mail_logs.enabled = true "
+		    "and restart smtpguardd");
 	assert_int_equal(line_at(CONF, 2)->outcome, OUTCOME_NO_COUNTERPART);
 	/* nobody guards 110 and 995 */
 	assert_int_equal(line_at(CONF, 3)->outcome, OUTCOME_NO_COUNTERPART);
@@ -333,7 +335,7 @@ static void test_failed_logins_become_mail_logs(void **state UNUSED)
 	expect_line(CONF, 14, OUTCOME_IGNORED, "off");
 	assert_int_equal(line_at(CONF, 15)->outcome, OUTCOME_NO_COUNTERPART);
 	expect_text(config_text(&import, NULL),
-		    "mail_logs: {\n  enabled = true;\n  # " CONF ":1: LF_SMTPAUTH = \"5\"\n"
+		    "mail_logs: {\n  enabled = false; # true: at the next restart\n  # " CONF ":1: LF_SMTPAUTH = \"5\"\n"
 		    "  # " CONF ":6: LF_INTERVAL = \"1800\"\n  auth_failures = \"5/1800s\";\n"
 		    "  # " CONF ":7: SMTPAUTH_LOG = \"/var/log/exim/main.log\"\n"
 		    "  exim = \"/var/log/exim/main.log\";\n");
@@ -348,7 +350,8 @@ static void test_the_strictest_limit_of_failed_logins_holds(void **state UNUSED)
 	run();
 	assert_int_equal(line_at(CONF, 1)->outcome, OUTCOME_COVERED);
 	expect_line(CONF, 2, OUTCOME_SETTING,
-		    "mail_logs.auth_failures = \"10/3600s\", mail_logs.enabled = true");
+		    "mail_logs.auth_failures = \"10/3600s\"; it counts when you set mail_logs.enabled = true "
+		    "and restart smtpguardd");
 	expect_line(CONF, 4, OUTCOME_NOT_UNDERSTOOD, "no number of 1 to 604800");
 }
 
@@ -358,7 +361,8 @@ static void test_one_trigger_for_all(void **state UNUSED)
 	put(CONF, "LF_TRIGGER = \"7\"\nLF_SMTPAUTH = \"1\"\n");
 	run();
 	expect_line(CONF, 1, OUTCOME_SETTING,
-		    "mail_logs.auth_failures = \"7/3600s\", mail_logs.enabled = true");
+		    "mail_logs.auth_failures = \"7/3600s\"; it counts when you set mail_logs.enabled = true "
+		    "and restart smtpguardd");
 	assert_int_equal(line_at(CONF, 2)->outcome, OUTCOME_COVERED);
 }
 
@@ -620,7 +624,7 @@ static void test_configuration_is_good(void **state UNUSED)
 	assert_int_equal(config_load(&config, path, false, note_problem, NULL), 0);
 	assert_int_equal(config->guard.n_services, import.n_services);
 	assert_int_equal(config->guard.bans.duration, HOURS(240));
-	assert_true(config->guard.mail.enabled);
+	assert_false(config->guard.mail.enabled);
 	assert_int_equal(config->guard.mail.auth_failures, 5);
 	assert_int_equal(config->guard.mail.auth_window, HOURS(1));
 	assert_string_equal(config->mail_log_paths[MAIL_LOG_CPANEL], "/logs/login_log");
