@@ -71,7 +71,9 @@ static void on_places(void *userdata, const struct log_places *places)
 	if (engine->facts_lost)
 		log_warning("out of memory: %zu facts of the mail logs are not in the ledger",
 			    engine->facts_lost);
-	if (ledger_note_facts(engine->ledger, engine->facts, engine->n_facts, places))
+	/* later places must not pass over what was refused: all of it is read again */
+	if (!engine->mail_facts.refused &&
+	    ledger_note_facts(engine->ledger, engine->facts, engine->n_facts, places))
 		engine->log_places[places->log] = *places;
 	else
 		engine->mail_facts.refused = true;
