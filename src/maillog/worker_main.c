@@ -12,6 +12,7 @@
 
 #include "smtpguard-config.h"
 #include "smtpguard/base/log.h"
+#include "smtpguard/worker/lock_in.h"
 #include "worker_priv.h"
 
 /* What comes within this time is read with one wake-up. */
@@ -90,21 +91,6 @@ static int read_arguments(int argc, char **argv, struct worker *worker, int *ret
 	if (r < 0 || optind != argc || !any) {
 		fputs(usage_text, stderr);
 		return 1;
-	}
-	return 0;
-}
-
-static int check_socket(void)
-{
-	int type = 0, domain = 0;
-	socklen_t type_size = sizeof(type), domain_size = sizeof(domain);
-
-	if (getsockopt(MAILLOG_SOCKET_FD, SOL_SOCKET, SO_TYPE, &type, &type_size) < 0 ||
-	    getsockopt(MAILLOG_SOCKET_FD, SOL_SOCKET, SO_DOMAIN, &domain, &domain_size) < 0 ||
-	    type != SOCK_SEQPACKET || domain != AF_UNIX) {
-		log_error("file descriptor 3 is not a SOCK_SEQPACKET socket: "
-			  "this program is started by smtpguardd");
-		return -ENOTSOCK;
 	}
 	return 0;
 }
@@ -272,7 +258,7 @@ int main(int argc, char **argv)
 	if (read_arguments(argc, argv, &worker, &status))
 		return status;
 	log_open("smtpguard-maillog");
-	if (check_socket() < 0)
+	if (lock_in_check_socket() < 0)
 		return EXIT_FAILURE;
 	read_time_zone();
 	if (sandbox_enter() < 0)

@@ -14,6 +14,7 @@
 #include "smtpguard/base/log.h"
 #include "smtpguard/base/parse.h"
 #include "smtpguard/wire/resolver_message.h"
+#include "smtpguard/worker/lock_in.h"
 #include "worker_priv.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
@@ -110,21 +111,6 @@ static int read_arguments(int argc, char **argv, struct worker *worker, int *ret
 	    !worker->max_in_flight) {
 		fputs(usage_text, stderr);
 		return 1;
-	}
-	return 0;
-}
-
-static int check_socket(void)
-{
-	int type = 0, domain = 0;
-	socklen_t type_size = sizeof(type), domain_size = sizeof(domain);
-
-	if (getsockopt(RESOLVER_SOCKET_FD, SOL_SOCKET, SO_TYPE, &type, &type_size) < 0 ||
-	    getsockopt(RESOLVER_SOCKET_FD, SOL_SOCKET, SO_DOMAIN, &domain, &domain_size) < 0 ||
-	    type != SOCK_SEQPACKET || domain != AF_UNIX) {
-		log_error("file descriptor 3 is not a SOCK_SEQPACKET socket: "
-			  "this program is started by smtpguardd");
-		return -ENOTSOCK;
 	}
 	return 0;
 }
@@ -314,7 +300,7 @@ int main(int argc, char **argv)
 	if (read_arguments(argc, argv, &worker, &status))
 		return status;
 	log_open("smtpguard-resolver");
-	if (check_socket() < 0)
+	if (lock_in_check_socket() < 0)
 		return EXIT_FAILURE;
 	/* c-ares takes settings from the environment, and writes to TCP with SIGPIPE */
 	unsetenv("LOCALDOMAIN");

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -203,6 +204,21 @@ static int load_filter(const struct lock_in *settings)
 	}
 	seccomp_release(filter);
 	return r;
+}
+
+int lock_in_check_socket(void)
+{
+	int type = 0, domain = 0;
+	socklen_t type_size = sizeof(type), domain_size = sizeof(domain);
+
+	if (getsockopt(WORKER_SOCKET_FD, SOL_SOCKET, SO_TYPE, &type, &type_size) < 0 ||
+	    getsockopt(WORKER_SOCKET_FD, SOL_SOCKET, SO_DOMAIN, &domain, &domain_size) < 0 ||
+	    type != SOCK_SEQPACKET || domain != AF_UNIX) {
+		log_error("file descriptor 3 is not a SOCK_SEQPACKET socket: "
+			  "this program is started by smtpguardd");
+		return -ENOTSOCK;
+	}
+	return 0;
 }
 
 int lock_in(const struct lock_in *settings)

@@ -26,6 +26,8 @@ struct lock_in {
 	int (*add_rules)(scmp_filter_ctx filter);
 };
 
+/* Before it: descriptor WORKER_SOCKET_FD is a socket of the kind that the daemon makes. -ENOTSOCK, logged. */
+int lock_in_check_socket(void) MUST_CHECK;
 int lock_in(const struct lock_in *settings) MUST_CHECK;
 
 /* For add_rules: opening files to read, and nothing else. */
